@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// A message body against its signature: every length, padding byte, string, boolean and nested
+// variant. A body that passes can be read by any client library without a further check.
+// Not checked: that an `h` index has a descriptor (the reference does not, clients do).
+// Source: D-Bus Specification, "Marshaling"; limits as in protocol.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "bus/base/result.h"
+#include "bus/protocol.h"
+
+namespace buzon::bus {
+
+enum class BodyError : std::uint8_t {
+    Truncated,             // a value runs past the end
+    TrailingBytes,         // bytes behind the last value
+    PaddingNotZero,
+    BooleanOutOfRange,
+    StringNotUtf8,
+    StringHasNul,
+    StringNotTerminated,
+    ObjectPathInvalid,
+    SignatureInvalid,
+    VariantNotOneType,
+    ArrayTooLong,
+    ArrayLengthNotMultiple,
+    ArrayOverrun,          // the last element does not end where the array ends
+    TooDeep,
+};
+
+[[nodiscard]] std::string_view describe(BodyError error);
+
+/// `signature` must be valid (check_signature); `body` starts at an offset of 0 modulo 8.
+Result<void, BodyError> check_body(std::string_view signature,
+                                   std::span<const std::byte> body,
+                                   ByteOrder order);
+
+/// Strict UTF-8: no surrogates, no overlong forms, at most U+10FFFF, no NUL. Noncharacters pass.
+[[nodiscard]] bool is_utf8(std::string_view text);
+
+}  // namespace buzon::bus
