@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/base/log.h"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <optional>
+
+namespace buzon::bus {
+
+namespace {
+
+// A last guard against forged lines: texts that are ours may quote a file or a library's message.
+void keep_on_one_line(std::string& text) {
+    for (char& letter : text) {
+        const auto byte = static_cast<unsigned char>(letter);
+        if (byte < 0x20 || byte == 0x7f) letter = ' ';
+    }
+}
+
+struct CodePoint {
+    std::uint32_t value;
+    std::size_t length;
+};
+
+/// The code point that `text` starts with; nothing where the bytes are not UTF-8.
+std::optional<CodePoint> first_code_point(std::string_view text) {
+    constexpr struct {
+        std::uint32_t mask, lead, smallest;
+        std::size_t length;
+    } kForms[] = {{0x80, 0x00, 0x0, 1},
+                  {0xe0, 0xc0, 0x80, 2},
+                  {0xf0, 0xe0, 0x800, 3},
+                  {0xf8, 0xf0, 0x10000, 4}};
+    const auto byte = [text](std::size_t at) {
+        return std::uint32_t{static_cast<unsigned char>(text[at])};
+    };
+    const auto* const form = std::ranges::find_if(kForms, [&](const auto& candidate) {
+        return (byte(0) & candidate.mask) == candidate.lead;
+    });
+    if (form == std::end(kForms) || form->length > text.size()) return std::nullopt;
+
+    std::uint32_t value = byte(0) & ~form->mask;
+    for (std::size_t at = 1; at < form->length; ++at) {
+        if ((byte(at) & 0xc0) != 0x80) return std::nullopt;
+        value = value << 6 | (byte(at) & 0x3f);
+    }
+    const bool surrogate = value >= 0xd800 && value <= 0xdfff;
+    if (value < form->smallest || value > 0x10ffff || surrogate) return std::nullopt;
+    return CodePoint{value, form->length};
+}
+
+// Control characters, and those that reorder or hide what stands around them on a terminal.
+bool is_invisible(std::uint32_t code_point) {
+    constexpr std::array<std::array<std::uint32_t, 2>, 7> kRanges = {{{0x0, 0x1f},
+                                                                      {0x7f, 0x9f},
+                                                                      {0xad, 0xad},
+                                                                      {0x200b, 0x200f},
+                                                                      {0x2028, 0x202e},
+                                                                      {0x2060, 0x206f},
+                                                                      {0xfeff, 0xfeff}}};
+    return std::ranges::any_of(kRanges, [code_point](const auto& range) {
+        return code_point >= range[0] && code_point <= range[1];
+    });
+}
+
+std::string printable_form(std::string_view text, const std::optional<CodePoint>& code_point) {
+    if (!code_point) return fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
+    if (code_point->value == '"' || code_point->value == '\\') return fmt::format("\\{}", text[0]);
+    if (!is_invisible(code_point->value)) return std::string(text.substr(0, code_point->length));
+    if (code_point->value < 0x80) return fmt::format("\\x{:02x}", code_point->value);
+    return fmt::format("\\u{{{:x}}}", code_point->value);
+}
+
+}  // namespace
+
+Log::Log(Output output, LogBudget budget, Clock clock)
+    : output_(std::move(output)), budget_(budget), clock_(std::move(clock)) {}
+
+void Log::write(LogLevel level, fmt::string_view format, fmt::format_args arguments) {
+    emit(level, fmt::vformat(format, arguments));
+}
+
+void Log::write_limited(LogKind kind,
+                        LogLevel level,
+                        fmt::string_view format,
+                        fmt::format_args arguments) {
+    const auto [entry, is_new] = buckets_.try_emplace(kind.name);
+    Bucket& bucket = entry->second;
+    if (is_new) bucket = {level, budget_.burst, clock_(), 0};
+    if (!take_token(bucket)) {
+        ++bucket.suppressed;
+        return;
+    }
+    report(kind.name, bucket);
+    write(level, format, arguments);
+}
+
+bool Log::take_token(Bucket& bucket) {
+    const auto elapsed = clock_() - bucket.refilled_at;
+    const auto earned = elapsed / budget_.refill;
+    const auto missing = budget_.burst - bucket.tokens;
+    if (earned >= missing) {
+        bucket.tokens = budget_.burst;
+        bucket.refilled_at += elapsed;
+    } else {
+        bucket.tokens += static_cast<std::uint32_t>(earned);
+        bucket.refilled_at += earned * budget_.refill;
+    }
+    if (bucket.tokens == 0) return false;
+    --bucket.tokens;
+    return true;
+}
+
+void Log::report(std::string_view name, Bucket& bucket) {
+    if (bucket.suppressed == 0) return;
+    emit(bucket.level,
+         fmt::format("{} records suppressed: {}", std::exchange(bucket.suppressed, 0), name));
+}
+
+void Log::report_suppressed() {
+    for (auto& [name, bucket] : buckets_)
+        report(name, bucket);
+}
+
+void Log::emit(LogLevel level, std::string text) {
+    text.insert(0, prefix_);
+    keep_on_one_line(text);
+    output_(level, text);
+}
+
+std::string printable(std::string_view text, std::size_t max_bytes) {
+    std::string result;
+    while (!text.empty()) {
+        const auto code_point = first_code_point(text);
+        const std::string form = printable_form(text, code_point);
+        if (result.size() + form.size() > max_bytes) return result + "...";
+        result += form;
+        text.remove_prefix(code_point ? code_point->length : 1);
+    }
+    return result;
+}
+
+}  // namespace buzon::bus

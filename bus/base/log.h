@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Levelled one-line records, handed to an output (log_output.h, or a test's own).
+// What a peer can cause at will names a LogKind: each kind has a budget (token bucket), and what is
+// over it is counted and reported as one line later. Text from peers passes through printable().
+// No global: a Log is made in main() and passed by reference. One thread.
+#pragma once
+
+#include <fmt/core.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace buzon::bus {
+
+/// Security: a request that policy refused; syslog files it under "auth" instead of "daemon".
+enum class LogLevel { Info, Warning, Error, Security };
+
+/// A kind of event with a budget of its own. Constants, compared by name; the name completes
+/// "12 records suppressed: ...", so `{"policy denials"}`.
+struct LogKind {
+    std::string_view name;
+};
+
+/// A kind may write `burst` records at once and one more per `refill` afterwards.
+struct LogBudget {
+    std::uint32_t burst = 100;
+    std::chrono::milliseconds refill{1000};
+};
+
+class Log {
+public:
+    using Output = std::function<void(LogLevel, std::string_view text)>;
+    using Clock = std::function<std::chrono::steady_clock::time_point()>;
+
+    explicit Log(
+        Output output, LogBudget budget = {}, Clock clock = [] {
+            return std::chrono::steady_clock::now();
+        });
+    Log(const Log&) = delete;
+    Log& operator=(const Log&) = delete;
+
+    /// Put before every text from now on, such as "[session uid=1000 pid=7] ".
+    void set_prefix(std::string prefix) { prefix_ = std::move(prefix); }
+    /// Replaces the output: start-up knows only after reading the configuration whether to use
+    /// syslog.
+    void set_output(Output output) { output_ = std::move(output); }
+
+    template <typename... Arguments>
+    void info(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+        write(LogLevel::Info, format, fmt::make_format_args(arguments...));
+    }
+    template <typename... Arguments>
+    void warning(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+        write(LogLevel::Warning, format, fmt::make_format_args(arguments...));
+    }
+    template <typename... Arguments>
+    void error(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+        write(LogLevel::Error, format, fmt::make_format_args(arguments...));
+    }
+
+    /// The same within the budget of `kind`. Nothing is formatted once that is spent.
+    template <typename... Arguments>
+    void info(LogKind kind, fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+        write_limited(kind, LogLevel::Info, format, fmt::make_format_args(arguments...));
+    }
+    template <typename... Arguments>
+    void warning(LogKind kind, fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+        write_limited(kind, LogLevel::Warning, format, fmt::make_format_args(arguments...));
+    }
+
+    /// A refusal by policy. Always limited, because peers cause it.
+    template <typename... Arguments>
+    void security(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+        write_limited({"policy denials"}, LogLevel::Security, format,
+                      fmt::make_format_args(arguments...));
+    }
+
+    /// Reports what was suppressed so far: at the end, and now and then from a timer.
+    void report_suppressed();
+
+private:
+    struct Bucket {
+        LogLevel level = LogLevel::Info;
+        std::uint32_t tokens = 0;
+        std::chrono::steady_clock::time_point refilled_at;
+        std::uint64_t suppressed = 0;
+    };
+
+    void write(LogLevel level, fmt::string_view format, fmt::format_args arguments);
+    void write_limited(LogKind kind,
+                       LogLevel level,
+                       fmt::string_view format,
+                       fmt::format_args arguments);
+    bool take_token(Bucket& bucket);
+    void report(std::string_view name, Bucket& bucket);
+    void emit(LogLevel level, std::string text);
+
+    Output output_;
+    std::string prefix_;
+    LogBudget budget_;
+    Clock clock_;
+    std::map<std::string_view, Bucket> buckets_;
+};
+
+/// `text` from a peer, fit for one line of a log: control and invisible formatting characters,
+/// bytes that are not UTF-8, `"` and `\` are escaped, and what is beyond `max_bytes` becomes "...".
+[[nodiscard]] std::string printable(std::string_view text, std::size_t max_bytes = 256);
+
+}  // namespace buzon::bus
