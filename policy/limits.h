@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bounds that <limit> sets, as typed values with dbus-daemon's built-in defaults.
+// Units: bytes, counts, milliseconds. Counts and times fit an int; byte and fd totals a long.
+// Source: dbus-daemon(1), "<limit>".
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "bus/base/result.h"
+
+namespace buzon::policy {
+
+struct Limits {
+    using Milliseconds = std::chrono::milliseconds;
+
+    std::uint64_t max_incoming_bytes = 133'169'152;
+    std::uint64_t max_incoming_unix_fds = 64;
+    std::uint64_t max_outgoing_bytes = 133'169'152;
+    std::uint64_t max_outgoing_unix_fds = 64;
+    /// May exceed bus::kMaxMessageBytes; whoever enforces it takes the smaller.
+    std::uint64_t max_message_size = 33'554'432;
+    std::uint64_t max_message_unix_fds = 16;
+    Milliseconds service_start_timeout{25'000};
+    Milliseconds auth_timeout{30'000};
+    Milliseconds pending_fd_timeout{150'000};
+    /// Absent: a reply may take for ever.
+    std::optional<Milliseconds> reply_timeout;
+    std::uint32_t max_completed_connections = 2'048;
+    std::uint32_t max_incomplete_connections = 64;
+    std::uint32_t max_connections_per_user = 256;
+    std::uint32_t max_pending_service_starts = 512;
+    std::uint32_t max_names_per_connection = 512;
+    std::uint32_t max_match_rules_per_connection = 512;
+    std::uint32_t max_replies_per_connection = 128;
+    std::uint32_t max_containers = 512;
+    std::uint32_t max_containers_per_user = 16;
+    std::uint32_t max_container_metadata_bytes = 4'096;
+    std::uint32_t max_connections_per_container = 8;
+
+    friend bool operator==(const Limits&, const Limits&) = default;
+};
+
+enum class LimitError : std::uint8_t { UnknownName, NotANumber, Negative, TooLarge };
+
+/// Sets the limit that the file calls `name` to the number that `text` spells. On error nothing
+/// changes.
+bus::Result<void, LimitError> set_limit(Limits& limits,
+                                        std::string_view name,
+                                        std::string_view text);
+
+}  // namespace buzon::policy

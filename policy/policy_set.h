@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// All <policy> blocks of a configuration with users and groups resolved to ids. Immutable.
+// A user or group that does not exist takes its block or its connect rule away, with a warning;
+// that never widens anything for anybody who can connect.
+// Snapshots are shared: the set remembers those alive, without keeping them alive.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "bus/base/ref.h"
+#include "policy/config.h"
+#include "policy/policy_snapshot.h"
+#include "policy/user_database.h"
+
+namespace buzon::policy {
+
+/// Whom a snapshot is for.
+struct PeerIdentity {
+    /// Absent for an anonymous peer.
+    std::optional<uid_t> uid;
+    /// Blocks of groups apply in this order, so a later one wins.
+    std::span<const gid_t> gids;
+    /// Nobody is, as from dbus-daemon 1.15 on; there is no back end that would know.
+    bool at_console = false;
+};
+
+class PolicySet final : public bus::RefCounted<PolicySet> {
+public:
+    /// Warnings about unknown users and groups are appended to `warnings`.
+    static bus::Ref<const PolicySet> create(const Config& config,
+                                            UserDatabase& users,
+                                            std::vector<Warning>& warnings);
+    ~PolicySet() = default;
+
+    /// May `peer` connect at all? Where no rule says, only `bus_owner` may.
+    [[nodiscard]] Verdict may_connect(const PeerIdentity& peer, uid_t bus_owner) const;
+    /// The rules for `peer`, shared with all living peers that the same blocks apply to.
+    [[nodiscard]] bus::Ref<const PolicySnapshot> snapshot_for(const PeerIdentity& peer) const;
+
+    [[nodiscard]] const SourceFiles& files() const { return files_; }
+    [[nodiscard]] const std::vector<PolicyBlock>& blocks() const { return blocks_; }
+    /// How many different snapshots are alive.
+    [[nodiscard]] std::size_t living_snapshots() const { return living_.size(); }
+
+private:
+    friend class PolicySnapshot;
+    using BlockIndices = std::vector<std::uint32_t>;
+    /// A connect rule with its id; none: anybody.
+    struct ConnectEntry {
+        const Rule* rule;
+        ConnectRule::Subject subject;
+        std::optional<std::uint32_t> id;
+    };
+
+    PolicySet(SourceFiles files, std::vector<PolicyBlock> blocks);
+    void resolve(UserDatabase& users, std::vector<Warning>& warnings);
+    void resolve_connect_rules(const PolicyBlock& block,
+                               UserDatabase& users,
+                               std::vector<Warning>& warnings);
+    [[nodiscard]] BlockIndices blocks_for(const PeerIdentity& peer) const;
+    void forget(const PolicySnapshot& snapshot) const;
+
+    SourceFiles files_;
+    std::vector<PolicyBlock> blocks_;
+    BlockIndices default_blocks_;
+    BlockIndices at_console_blocks_;
+    BlockIndices not_at_console_blocks_;
+    BlockIndices mandatory_blocks_;
+    std::unordered_map<uid_t, BlockIndices> user_blocks_;
+    std::unordered_map<gid_t, BlockIndices> group_blocks_;
+    std::vector<ConnectEntry> connect_entries_;
+    mutable std::map<BlockIndices, const PolicySnapshot*> living_;
+};
+
+}  // namespace buzon::policy

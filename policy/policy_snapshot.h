@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rules that hold for one peer, and the verdicts that they give. Pure and immutable; shared by
+// all peers to which the same <policy> blocks apply. Rules are tried from the last to the first and
+// the first that matches decides, which is dbus-daemon's "last match wins"; none: denied.
+// Lifetime: holds its PolicySet alive, so that a Verdict's rule lives as long as the snapshot.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "bus/base/ref.h"
+#include "bus/protocol.h"
+#include "policy/rule.h"
+
+namespace buzon::policy {
+
+class PolicySet;
+
+struct Verdict {
+    bool allowed = false;
+    /// An allowed send that its rule wants logged (log="true").
+    bool log = false;
+    /// How many rules matched, as in dbus-daemon's texts. Counted only for denials and for `log`.
+    std::uint32_t matched_rules = 0;
+    /// Null where no rule matched, and where all is allowed without looking.
+    const Rule* rule = nullptr;
+    explicit operator bool() const { return allowed; }
+};
+
+/// The names of the other party, primary owner or queued, its unique name among them.
+class NameHolder {
+public:
+    [[nodiscard]] virtual bool holds(std::string_view name) const = 0;
+    /// Whether it holds `prefix` itself or a name below it: `org.example` holds `org.example.Mail`.
+    [[nodiscard]] virtual bool holds_below(std::string_view prefix) const = 0;
+
+protected:
+    ~NameHolder() = default;
+};
+
+/// What rules look at in a message. An absent header field is an empty view.
+struct MessageFacts {
+    bus::MessageType type{};
+    std::string_view path;
+    std::string_view interface;
+    std::string_view member;
+    std::string_view error_name;
+    std::string_view destination;
+    std::string_view sender;
+    /// Has a reply serial; not only returns and errors may.
+    bool is_reply = false;
+    std::uint32_t fd_count = 0;
+};
+
+struct SendQuery {
+    const MessageFacts& message;
+    /// Null for the driver and for a name that is still to be activated: `message.destination` is
+    /// compared literally.
+    const NameHolder* receiver = nullptr;
+    /// The receiver waits for this reply.
+    bool requested_reply = false;
+};
+
+struct ReceiveQuery {
+    const MessageFacts& message;
+    /// Null for the driver: `message.sender` is compared literally.
+    const NameHolder* sender = nullptr;
+    bool requested_reply = false;
+    /// The message has a destination, and it is somebody else.
+    bool eavesdropping = false;
+};
+
+class PolicySnapshot final : public bus::RefCounted<PolicySnapshot> {
+public:
+    ~PolicySnapshot();
+
+    [[nodiscard]] Verdict may_own(std::string_view name) const;
+    [[nodiscard]] Verdict may_send(const SendQuery& query) const;
+    [[nodiscard]] Verdict may_receive(const ReceiveQuery& query) const;
+
+    /// True where the answer is "allowed, not logged" whatever the question: ask these first.
+    [[nodiscard]] bool allows_every_own() const { return allows_every_own_; }
+    [[nodiscard]] bool allows_every_send() const { return allows_every_send_; }
+    [[nodiscard]] bool allows_every_receive() const { return allows_every_receive_; }
+
+    /// Where the rules come from; `set().files().describe(rule->location)` names a line.
+    [[nodiscard]] const PolicySet& set() const { return *set_; }
+
+private:
+    friend class PolicySet;
+    /// `blocks`: indices of the <policy> blocks that apply, in their order of application.
+    PolicySnapshot(bus::Ref<const PolicySet> set, std::vector<std::uint32_t> blocks);
+
+    bus::Ref<const PolicySet> set_;
+    std::vector<std::uint32_t> blocks_;
+    std::vector<const Rule*> own_rules_;
+    std::vector<const Rule*> send_rules_;
+    std::vector<const Rule*> receive_rules_;
+    bool allows_every_own_ = false;
+    bool allows_every_send_ = false;
+    bool allows_every_receive_ = false;
+};
+
+}  // namespace buzon::policy
