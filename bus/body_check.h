@@ -16,8 +16,8 @@
 namespace buzon::bus {
 
 enum class BodyError : std::uint8_t {
-    Truncated,             // a value runs past the end
-    TrailingBytes,         // bytes behind the last value
+    Truncated,      // a value runs past the end
+    TrailingBytes,  // bytes behind the last value
     PaddingNotZero,
     BooleanOutOfRange,
     StringNotUtf8,
@@ -28,7 +28,7 @@ enum class BodyError : std::uint8_t {
     VariantNotOneType,
     ArrayTooLong,
     ArrayLengthNotMultiple,
-    ArrayOverrun,          // the last element does not end where the array ends
+    ArrayOverrun,  // the last element does not end where the array ends
     TooDeep,
 };
 

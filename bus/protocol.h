@@ -67,16 +67,13 @@ inline constexpr std::string_view kInvalidFileContent =
     "org.freedesktop.DBus.Error.InvalidFileContent";
 inline constexpr std::string_view kUnknownMethod = "org.freedesktop.DBus.Error.UnknownMethod";
 inline constexpr std::string_view kUnknownObject = "org.freedesktop.DBus.Error.UnknownObject";
-inline constexpr std::string_view kUnknownInterface =
-    "org.freedesktop.DBus.Error.UnknownInterface";
+inline constexpr std::string_view kUnknownInterface = "org.freedesktop.DBus.Error.UnknownInterface";
 inline constexpr std::string_view kUnknownProperty = "org.freedesktop.DBus.Error.UnknownProperty";
-inline constexpr std::string_view kPropertyReadOnly =
-    "org.freedesktop.DBus.Error.PropertyReadOnly";
+inline constexpr std::string_view kPropertyReadOnly = "org.freedesktop.DBus.Error.PropertyReadOnly";
 inline constexpr std::string_view kTimedOut = "org.freedesktop.DBus.Error.TimedOut";
 inline constexpr std::string_view kMatchRuleNotFound =
     "org.freedesktop.DBus.Error.MatchRuleNotFound";
-inline constexpr std::string_view kMatchRuleInvalid =
-    "org.freedesktop.DBus.Error.MatchRuleInvalid";
+inline constexpr std::string_view kMatchRuleInvalid = "org.freedesktop.DBus.Error.MatchRuleInvalid";
 inline constexpr std::string_view kUnixProcessIdUnknown =
     "org.freedesktop.DBus.Error.UnixProcessIdUnknown";
 inline constexpr std::string_view kAdtAuditDataUnknown =

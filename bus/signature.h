@@ -14,7 +14,7 @@ namespace buzon::bus {
 enum class SignatureError : std::uint8_t {
     TooLong,
     UnknownType,
-    MissingElementType,     // `a` at the end, or before `)` or `}`
+    MissingElementType,  // `a` at the end, or before `)` or `}`
     EmptyStruct,
     UnbalancedStruct,
     DictEntryOutsideArray,
@@ -24,7 +24,7 @@ enum class SignatureError : std::uint8_t {
     ArrayTooDeep,
     StructTooDeep,
     DictEntryTooDeep,
-    NotOneType,             // only from check_single_type
+    NotOneType,  // only from check_single_type
 };
 
 [[nodiscard]] std::string_view describe(SignatureError error);

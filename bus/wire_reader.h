@@ -18,9 +18,15 @@ namespace buzon::bus {
 
 namespace detail {
 constexpr bool kNativeIsLittle = std::endian::native == std::endian::little;
-constexpr std::uint16_t swapped(std::uint16_t v) { return __builtin_bswap16(v); }
-constexpr std::uint32_t swapped(std::uint32_t v) { return __builtin_bswap32(v); }
-constexpr std::uint64_t swapped(std::uint64_t v) { return __builtin_bswap64(v); }
+constexpr std::uint16_t swapped(std::uint16_t v) {
+    return __builtin_bswap16(v);
+}
+constexpr std::uint32_t swapped(std::uint32_t v) {
+    return __builtin_bswap32(v);
+}
+constexpr std::uint64_t swapped(std::uint64_t v) {
+    return __builtin_bswap64(v);
+}
 }  // namespace detail
 
 /// The unsigned integer at `from`, which must have that many bytes.
