@@ -16,11 +16,12 @@ namespace buzon::bus {
 /// `org.example.Mail`: two or more elements `[A-Za-z_-][A-Za-z0-9_-]*`, 255 bytes at most.
 [[nodiscard]] bool is_well_known_name(std::string_view text);
 /// `:1.42`: a colon, then elements that may begin with a digit.
-/// Compat: dbus-daemon accepts one without a dot; the text of the specification does not.
+/// Compat: dbus-daemon accepts one without a dot, and the colon alone; the specification does not.
 [[nodiscard]] bool is_unique_name(std::string_view text);
 /// Either of the two.
 [[nodiscard]] bool is_bus_name(std::string_view text);
 /// What `arg0namespace` takes: a well-known name, of which one element is enough.
+/// Compat: dbus-daemon takes unique names as well.
 [[nodiscard]] bool is_bus_namespace(std::string_view text);
 /// `/`, or elements `[A-Za-z0-9_]+` each behind one slash; no trailing slash; no length limit.
 [[nodiscard]] bool is_object_path(std::string_view text);
