@@ -87,7 +87,9 @@ bool is_well_known_name(std::string_view text) {
 
 bool is_unique_name(std::string_view text) {
     if (!fits(text) || !is_unique(text)) return false;
-    return text.size() == 1 || count_elements<'.', kUniqueElement>(text.substr(1)) >= 1;
+    if (text.size() == 1) return true;
+    const std::size_t first_element_at = text[1] == '.' ? 2 : 1;
+    return count_elements<'.', kUniqueElement>(text.substr(first_element_at)) >= 1;
 }
 
 bool is_bus_name(std::string_view text) {

@@ -16,7 +16,8 @@ namespace buzon::bus {
 /// `org.example.Mail`: two or more elements `[A-Za-z_-][A-Za-z0-9_-]*`, 255 bytes at most.
 [[nodiscard]] bool is_well_known_name(std::string_view text);
 /// `:1.42`: a colon, then elements that may begin with a digit.
-/// Compat: dbus-daemon accepts one without a dot, and the colon alone; the specification does not.
+/// Compat: dbus-daemon accepts one without a dot, the colon alone, and a dot right behind the
+/// colon; the specification does not.
 [[nodiscard]] bool is_unique_name(std::string_view text);
 /// Either of the two.
 [[nodiscard]] bool is_bus_name(std::string_view text);
