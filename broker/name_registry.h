@@ -107,14 +107,14 @@ private:
     Name& find_or_add_name(std::string_view text);
     Entry* find_entry(PeerId peer, std::string_view name);
     [[nodiscard]] const Holder* find_holder(PeerId peer) const;
-    Entry& add_entry(PeerId peer, Name& name, std::uint32_t flags);
+    Entry& add_entry(PeerId peer, Name& name, std::uint32_t flags, Entry* ahead);
     void link_behind(Entry& entry, Entry* ahead);
     void unlink(Entry& entry);
     void drop(Entry& entry);
     void start_owning(Entry& entry);
     void stop_owning(Entry& entry);
     NameChange replace_owner(Name& name, PeerId peer, std::uint32_t flags);
-    RequestOutcome enqueue(Name& name, PeerId peer, std::uint32_t flags);
+    void enqueue(Name& name, PeerId peer, std::uint32_t flags);
     std::optional<NameChange> leave(Entry& entry);
 
     bus::TextMap<Name> names_;

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+// Three structures share the entries: the queue of each name links them, the map of each peer
+// owns them in the order of the names (which answers holds_below()), and the list `owned` names
+// those that stand first in their queue. Entries of a peer are released in the order in which it
+// first asked; a place gained or lost in a queue meanwhile does not count.
+#include "broker/name_registry.h"
+
+#include <algorithm>
+#include <array>
+
+#include "bus/protocol.h"
+
+namespace buzon::broker {
+
+NameRegistry::NameRegistry(bus::HashSeed seed) : names_(0, bus::TextHash(seed)) {}
+NameRegistry::~NameRegistry() = default;
+
+RequestOutcome NameRegistry::request(PeerId peer, std::string_view text, std::uint32_t flags) {
+    Name& name = find_or_add_name(text);
+    if (!name.first) {
+        start_owning(add_entry(peer, name, flags, nullptr));
+        return {RequestCode::PrimaryOwner, NameChange{std::string(text), std::nullopt, peer}};
+    }
+    if (name.first->peer == peer) {
+        name.first->flags = flags;
+        return {RequestCode::AlreadyOwner, std::nullopt};
+    }
+    const bool replaces = (flags & bus::kNameReplaceExisting) != 0 &&
+                          (name.first->flags & bus::kNameAllowReplacement) != 0;
+    if (replaces) return {RequestCode::PrimaryOwner, replace_owner(name, peer, flags)};
+    if ((flags & bus::kNameDoNotQueue) != 0) {
+        if (Entry* queued = find_entry(peer, text)) drop(*queued);
+        return {RequestCode::Exists, std::nullopt};
+    }
+    enqueue(name, peer, flags);
+    return {RequestCode::InQueue, std::nullopt};
+}
+
+ReleaseOutcome NameRegistry::release(PeerId peer, std::string_view name) {
+    if (names_.find(name) == names_.end()) return {ReleaseCode::NonExistent, std::nullopt};
+    Entry* entry = find_entry(peer, name);
+    if (!entry) return {ReleaseCode::NotOwner, std::nullopt};
+    return {ReleaseCode::Released, leave(*entry)};
+}
+
+std::vector<NameChange> NameRegistry::release_all(PeerId peer, ReleaseOrder order) {
+    const auto holder = holders_.find(peer);
+    if (holder == holders_.end()) return {};
+    std::vector<Entry*> entries;
+    entries.reserve(holder->second.entries.size());
+    for (auto& [text, entry] : holder->second.entries)
+        entries.push_back(&entry);
+    std::sort(entries.begin(), entries.end(), [order](const Entry* left, const Entry* right) {
+        return order == ReleaseOrder::FirstAcquiredFirst ? left->acquired < right->acquired
+                                                         : left->acquired > right->acquired;
+    });
+    std::vector<NameChange> changes;
+    for (Entry* entry : entries) {
+        if (auto change = leave(*entry)) changes.push_back(std::move(*change));
+    }
+    return changes;
+}
+
+std::optional<PeerId> NameRegistry::owner_of(std::string_view name) const {
+    const auto found = names_.find(name);
+    if (found == names_.end()) return std::nullopt;
+    return found->second.first->peer;
+}
+
+std::vector<PeerId> NameRegistry::queue_of(std::string_view name) const {
+    std::vector<PeerId> queue;
+    const auto found = names_.find(name);
+    if (found == names_.end()) return queue;
+    for (const Entry* entry = found->second.first; entry; entry = entry->behind) {
+        queue.push_back(entry->peer);
+    }
+    return queue;
+}
+
+std::vector<std::string_view> NameRegistry::list_names() const {
+    std::vector<std::string_view> list;
+    list.reserve(names_.size());
+    for (const auto& [text, name] : names_)
+        list.push_back(text);
+    return list;
+}
+
+bool NameRegistry::holds(PeerId peer, std::string_view name) const {
+    const Holder* holder = find_holder(peer);
+    return holder && holder->entries.find(name) != holder->entries.end();
+}
+
+bool NameRegistry::holds_below(PeerId peer, std::string_view prefix) const {
+    const Holder* holder = find_holder(peer);
+    if (!holder) return false;
+    // `org.example-x` may stand between `org.example` and `org.example.x`: the map is in the
+    // order of bytes. So the name itself and those behind the dot are two questions.
+    if (holder->entries.find(prefix) != holder->entries.end()) return true;
+    if (prefix.size() >= bus::kMaxNameBytes) return false;
+    std::array<char, bus::kMaxNameBytes> with_dot;
+    const std::size_t size = prefix.copy(with_dot.data(), with_dot.size());
+    with_dot[size] = '.';
+    const std::string_view start(with_dot.data(), size + 1);
+    const auto next = holder->entries.lower_bound(start);
+    return next != holder->entries.end() && next->first.starts_with(start);
+}
+
+std::size_t NameRegistry::count_held_by(PeerId peer) const {
+    const Holder* holder = find_holder(peer);
+    return holder ? holder->entries.size() : 0;
+}
+
+std::span<const std::string_view> NameRegistry::owned_by(PeerId peer) const {
+    const Holder* holder = find_holder(peer);
+    return holder ? std::span<const std::string_view>(holder->owned)
+                  : std::span<const std::string_view>();
+}
+
+/// The caller takes the name over from a primary owner who allows it.
+NameChange NameRegistry::replace_owner(Name& name, PeerId peer, std::uint32_t flags) {
+    Entry& old = *name.first;
+    Entry* mine = find_entry(peer, name.text);
+    if (mine) {
+        unlink(*mine);
+        mine->flags = flags;
+        link_behind(*mine, nullptr);
+    } else {
+        mine = &add_entry(peer, name, flags, nullptr);
+    }
+    NameChange change{std::string(name.text), old.peer, peer};
+    stop_owning(old);
+    start_owning(*mine);
+    if ((old.flags & bus::kNameDoNotQueue) != 0) drop(old);
+    return change;
+}
+
+/// A place behind the primary owner: at the end, directly behind it for those that want to
+/// replace it and may not, and the same as before for those that only ask again.
+void NameRegistry::enqueue(Name& name, PeerId peer, std::uint32_t flags) {
+    const bool wants_replacement = (flags & bus::kNameReplaceExisting) != 0;
+    Entry* mine = find_entry(peer, name.text);
+    if (!mine) {
+        add_entry(peer, name, flags, wants_replacement ? name.first : name.last);
+        return;
+    }
+    mine->flags = flags;
+    if (!wants_replacement) return;
+    unlink(*mine);
+    link_behind(*mine, name.first);
+}
+
+/// Takes the entry out of its queue for good. Returns the change where it was the first.
+std::optional<NameChange> NameRegistry::leave(Entry& entry) {
+    std::optional<NameChange> change;
+    if (entry.name->first == &entry) {
+        stop_owning(entry);
+        change = NameChange{std::string(entry.name->text), entry.peer, std::nullopt};
+        if (Entry* heir = entry.behind) {
+            start_owning(*heir);
+            change->new_owner = heir->peer;
+        }
+    }
+    drop(entry);
+    return change;
+}
+
+NameRegistry::Name& NameRegistry::find_or_add_name(std::string_view text) {
+    auto found = names_.find(text);
+    if (found == names_.end()) {
+        found = names_.emplace(std::string(text), Name{}).first;
+        found->second.text = found->first;
+    }
+    return found->second;
+}
+
+const NameRegistry::Holder* NameRegistry::find_holder(PeerId peer) const {
+    const auto found = holders_.find(peer);
+    return found == holders_.end() ? nullptr : &found->second;
+}
+
+NameRegistry::Entry* NameRegistry::find_entry(PeerId peer, std::string_view name) {
+    const auto holder = holders_.find(peer);
+    if (holder == holders_.end()) return nullptr;
+    const auto found = holder->second.entries.find(name);
+    return found == holder->second.entries.end() ? nullptr : &found->second;
+}
+
+NameRegistry::Entry& NameRegistry::add_entry(PeerId peer,
+                                             Name& name,
+                                             std::uint32_t flags,
+                                             Entry* ahead) {
+    Entry& entry = holders_[peer].entries[name.text];
+    entry.peer = peer;
+    entry.name = &name;
+    entry.acquired = next_acquired_++;
+    entry.flags = flags;
+    link_behind(entry, ahead);
+    return entry;
+}
+
+/// Without `ahead` the entry becomes the first.
+void NameRegistry::link_behind(Entry& entry, Entry* ahead) {
+    Name& name = *entry.name;
+    entry.ahead = ahead;
+    entry.behind = ahead ? ahead->behind : name.first;
+    (entry.ahead ? entry.ahead->behind : name.first) = &entry;
+    (entry.behind ? entry.behind->ahead : name.last) = &entry;
+}
+
+void NameRegistry::unlink(Entry& entry) {
+    Name& name = *entry.name;
+    (entry.ahead ? entry.ahead->behind : name.first) = entry.behind;
+    (entry.behind ? entry.behind->ahead : name.last) = entry.ahead;
+}
+
+/// Unlinks the entry and ends it, and with it the name and the holder where it was their last.
+void NameRegistry::drop(Entry& entry) {
+    unlink(entry);
+    const Name& name = *entry.name;
+    const auto holder = holders_.find(entry.peer);
+    holder->second.entries.erase(name.text);
+    if (holder->second.entries.empty()) holders_.erase(holder);
+    if (!name.first) names_.erase(names_.find(name.text));
+}
+
+void NameRegistry::start_owning(Entry& entry) {
+    auto& owned = holders_.find(entry.peer)->second.owned;
+    entry.owned_at = owned.size();
+    owned.push_back(entry.name->text);
+}
+
+void NameRegistry::stop_owning(Entry& entry) {
+    Holder& holder = holders_.find(entry.peer)->second;
+    const std::string_view last = holder.owned.back();
+    holder.owned[entry.owned_at] = last;
+    holder.entries.find(last)->second.owned_at = entry.owned_at;
+    holder.owned.pop_back();
+}
+
+}  // namespace buzon::broker
