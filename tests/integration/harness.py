@@ -2,26 +2,25 @@
 """Starts the daemon under test, waits without sleeping and reports in TAP.
 
 BUZON_TEST_DAEMON names the daemon (default: dbus-daemon in PATH). BUZON_TEST_WRAPPER is a command
-put before it, such as valgrind; BUZON_TEST_TIME_FACTOR lengthens every deadline.
+put before it, such as valgrind.
 """
 
 import contextlib
 import functools
 import os
-import select
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
-import traceback
 import unittest
+
+from rawclient import RawClient
+from waiting import DEADLINE, read_lines
 
 DAEMON = shutil.which(os.environ.get("BUZON_TEST_DAEMON") or "dbus-daemon")
 WRAPPER = shlex.split(os.environ.get("BUZON_TEST_WRAPPER", ""))
-DEADLINE = 20.0 * float(os.environ.get("BUZON_TEST_TIME_FACTOR", "10" if WRAPPER else "1"))
 
 # True where the daemon under test is the reference implementation itself.
 IS_REFERENCE = os.path.basename(os.path.realpath(DAEMON or "")) == "dbus-daemon"
@@ -66,64 +65,6 @@ def busconfig(listen="unix:path={directory}/bus", auth=("EXTERNAL",), limits=Non
     lines += [f"  <auth>{mechanism}</auth>" for mechanism in auth]
     lines += [f'  <limit name="{name}">{value}</limit>' for name, value in limits.items()]
     return "\n".join(lines + [policy, extra, "</busconfig>", ""])
-
-
-class Deadline:
-    """A point in time that a test must not pass."""
-
-    def __init__(self, seconds=DEADLINE):
-        self.end = time.monotonic() + seconds
-
-    def left(self, what):
-        """Seconds left; raises if there are none, naming what was waited for."""
-        seconds = self.end - time.monotonic()
-        if seconds <= 0:
-            raise AssertionError(f"waited in vain for {what}")
-        return seconds
-
-
-def wait_readable(fd, deadline, what):
-    """Returns once `fd` can be read or is at its end."""
-    poller = select.poll()
-    poller.register(fd, select.POLLIN)
-    poller.poll(deadline.left(what) * 1000)
-    deadline.left(what)
-
-
-def read_all(fd, deadline=None, what="the end of the output"):
-    """Everything up to end-of-file."""
-    deadline = deadline or Deadline()
-    parts = []
-    while True:
-        wait_readable(fd, deadline, what)
-        part = os.read(fd, 65536)
-        if not part:
-            return b"".join(parts)
-        parts.append(part)
-
-
-def read_lines(fd, count, what="a line of output"):
-    """The next `count` lines, without their ends; reads no byte more."""
-    deadline, lines, line = Deadline(), [], b""
-    while len(lines) < count:
-        wait_readable(fd, deadline, what)
-        byte = os.read(fd, 1)
-        if not byte:
-            raise AssertionError(f"end of file instead of {what}; so far {lines} {line}")
-        if byte == b"\n":
-            lines.append(line.decode())
-            line = b""
-        else:
-            line += byte
-    return lines
-
-
-def wait_until(condition, what):
-    """For what cannot be waited for, such as the end of a process that is not our child."""
-    deadline = Deadline()
-    while not condition():
-        deadline.left(what)
-        time.sleep(0.01)
 
 
 @contextlib.contextmanager
@@ -218,11 +159,16 @@ def shared_daemon(config):
 
 
 def each(rows):
-    """Makes one test per row of a method that takes a row; a row's first item names the test."""
+    """Makes a test of each row for a method that takes a row; a row's first item names the test."""
     def mark(function):
         function.rows = rows
         return function
     return mark
+
+
+def each_named(rows):
+    """Like each(), but the method takes the first item as well."""
+    return each([(row[0], *row) for row in rows])
 
 
 class BusTestCase(unittest.TestCase):
@@ -245,10 +191,18 @@ class BusTestCase(unittest.TestCase):
     def bus(self):
         return shared_daemon(self.config)
 
-    def connect(self, **options):
-        """A raw client that is closed after the test."""
-        from rawclient import RawClient  # pylint: disable=import-outside-toplevel
-        client = RawClient(self.bus.address, **options)
+    def start_daemon(self, *arguments, **options):
+        """A daemon for this test alone."""
+        daemon = Daemon(*arguments, **options)
+        self.addCleanup(daemon.stop)
+        return daemon
+
+    def connect(self, daemon=None, **options):
+        """A raw client, of the shared daemon if none is given, that is closed after the test."""
+        daemon = daemon or self.bus
+        client = RawClient(daemon.address, **options)
+        client.group = self.__dict__.setdefault("groups", {}).setdefault(daemon, [])
+        client.group.append(client)
         self.addCleanup(client.close)
         return client
 
@@ -278,8 +232,8 @@ class TapResult(unittest.TestResult):
         name = test.id().removeprefix("__main__.").replace("#", " ")
         print(f"{'ok' if good else 'not ok'} {self.number} - {name}{directive}", flush=True)
 
-    def _explain(self, error):
-        for line in "".join(traceback.format_exception(*error)).splitlines():
+    def _explain(self, test, error):
+        for line in self._exc_info_to_string(error, test).splitlines():
             print("#  ", line)
 
     def addSuccess(self, test):
@@ -288,7 +242,7 @@ class TapResult(unittest.TestResult):
 
     def addFailure(self, test, err):
         super().addFailure(test, err)
-        self._explain(err)
+        self._explain(test, err)
         self._report(test, False)
 
     addError = addFailure

@@ -8,7 +8,7 @@ import array
 import os
 import socket
 
-from harness import Deadline, wait_readable
+from waiting import Deadline, wait_readable
 from wire import CALL, ERROR, RETURN, SIGNAL, Message, message_size
 
 BUS_NAME = "org.freedesktop.DBus"
@@ -72,12 +72,19 @@ class RawStream:
         self._fds = []
 
     def send_bytes(self, data, fds=()):
-        """Sends all of `data`, the descriptors with its first byte."""
+        """Sends all of `data`, the descriptors with its first byte.
+
+        A bus that closes meanwhile is no error here: whoever reads next meets end-of-file.
+        """
         ancillary = []
         if fds:
             ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))]
-        sent = self.socket.sendmsg([data], ancillary, socket.MSG_NOSIGNAL)
-        self.socket.sendall(data[sent:])
+        try:
+            sent = self.socket.sendmsg([data], ancillary, socket.MSG_NOSIGNAL)
+            if sent < len(data):
+                self.socket.sendall(memoryview(data)[sent:])
+        except (BrokenPipeError, ConnectionResetError):
+            pass
 
     def _receive_some(self, deadline, what):
         wait_readable(self.socket, deadline, what)
@@ -137,12 +144,16 @@ class RawStream:
 
 
 class RawClient(RawStream):
-    """A peer of a bus. What arrives while it waits for something else is kept in `inbox`."""
+    """A peer of a bus. What arrives while it waits for something else is kept in `inbox`.
+
+    `group` are other clients of the same bus on whose messages drain() waits.
+    """
 
     def __init__(self, address, fds=True, hello=True, auth=True):
         super().__init__(open_socket(address))
         self.inbox = []
         self.name = None
+        self.group = []
         self._serial = 0
         if auth:
             self.authenticate(fds)
@@ -229,10 +240,22 @@ class RawClient(RawStream):
                                  error_name=name, signature=None if text is None else "s",
                                  body=() if text is None else (text,)))
 
+    def sync(self):
+        """Returns once the bus has handled all that this client sent."""
+        self.reply_to(self.send(Message(CALL, BUS_PATH, "org.freedesktop.DBus.Peer", "Ping",
+                                        BUS_NAME)))
+
     def drain(self):
-        """All that the bus had for this client before it handled this client's question."""
-        serial = self.send(Message(CALL, BUS_PATH, "org.freedesktop.DBus.Peer", "Ping", BUS_NAME))
-        self.reply_to(serial)
+        """All that the bus has for this client once it has handled what the whole group sent.
+
+        This is how a test sees that something does not arrive.
+        """
+        for client in [*self.group, self]:
+            if client.name and client.socket.fileno() >= 0:
+                try:
+                    client.sync()
+                except Disconnected:
+                    assert client is not self, "the bus closed the connection"
         messages, self.inbox = self.inbox, []
         return messages
 
