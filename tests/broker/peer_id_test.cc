@@ -29,7 +29,8 @@ constexpr struct {
 };
 
 TEST(ParseUniqueName, TakesTheCanonicalTextOnly) {
-    for (const auto& [text, peer] : kNames) EXPECT_EQ(parse_unique_name(text), peer) << text;
+    for (const auto& [text, peer] : kNames)
+        EXPECT_EQ(parse_unique_name(text), peer) << text;
 }
 
 TEST(UniqueNameOf, IsWhatParsesToTheSamePeer) {
