@@ -4,29 +4,15 @@
 // Compat: an <includedir> is read in the order of file names; dbus-daemon's order is readdir's.
 #pragma once
 
+#include <cstddef>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "bus/base/result.h"
 #include "policy/config.h"
+#include "policy/config_environment.h"
 
 namespace buzon::policy {
-
-/// What a configuration depends on besides its files. Empty strings: not set.
-struct ConfigEnvironment {
-    std::string home;
-    std::string xdg_runtime_dir;
-    std::string xdg_data_home;
-    std::string xdg_data_dirs;
-    bool selinux_enabled = false;
-    /// Where `selinux_root_relative` paths begin.
-    std::string selinux_policy_root;
-    bool apparmor_enabled = false;
-};
-
-/// The environment of this process and the security modules of this machine.
-[[nodiscard]] ConfigEnvironment process_environment();
 
 /// Where configuration text comes from. Errors are errno values.
 class FileSource {
@@ -47,6 +33,12 @@ public:
     [[nodiscard]] bus::Result<std::vector<std::string>, int> list(
         const std::string& directory) override;
 };
+
+/// Bounds on what one configuration may bring in; beyond them it is refused as a whole.
+inline constexpr std::size_t kMaxConfigBytes = std::size_t{32} << 20;
+inline constexpr std::size_t kMaxConfigElements = std::size_t{1} << 18;
+inline constexpr unsigned kMaxConfigFiles = 4096;
+inline constexpr unsigned kMaxIncludeDepth = 64;
 
 /// Reads `path` and all that it includes.
 [[nodiscard]] Config load_config(const std::string& path,

@@ -26,7 +26,7 @@ struct PeerIdentity {
     /// Absent for an anonymous peer.
     std::optional<uid_t> uid;
     /// Blocks of groups apply in this order, so a later one wins.
-    std::span<const gid_t> gids;
+    std::span<const gid_t> gids = {};
     /// Nobody is, as from dbus-daemon 1.15 on; there is no back end that would know.
     bool at_console = false;
 };
@@ -37,6 +37,8 @@ public:
     static bus::Ref<const PolicySet> create(const Config& config,
                                             UserDatabase& users,
                                             std::vector<Warning>& warnings);
+    /// For create(): a set must be held by a Ref.
+    PolicySet(const Config& config, UserDatabase& users, std::vector<Warning>& warnings);
     ~PolicySet() = default;
 
     /// May `peer` connect at all? Where no rule says, only `bus_owner` may.
@@ -59,11 +61,13 @@ private:
         std::optional<std::uint32_t> id;
     };
 
-    PolicySet(SourceFiles files, std::vector<PolicyBlock> blocks);
-    void resolve(UserDatabase& users, std::vector<Warning>& warnings);
-    void resolve_connect_rules(const PolicyBlock& block,
-                               UserDatabase& users,
-                               std::vector<Warning>& warnings);
+    /// Where the block's index belongs; null where its user or group does not exist.
+    BlockIndices* list_for(const PolicyBlock& block,
+                           UserDatabase& users,
+                           std::vector<Warning>& warnings);
+    void add_connect_rules(const PolicyBlock& block,
+                           UserDatabase& users,
+                           std::vector<Warning>& warnings);
     [[nodiscard]] BlockIndices blocks_for(const PeerIdentity& peer) const;
     void forget(const PolicySnapshot& snapshot) const;
 
@@ -75,6 +79,7 @@ private:
     BlockIndices mandatory_blocks_;
     std::unordered_map<uid_t, BlockIndices> user_blocks_;
     std::unordered_map<gid_t, BlockIndices> group_blocks_;
+    /// Those of the default blocks, then those of the mandatory ones; others have no meaning.
     std::vector<ConnectEntry> connect_entries_;
     mutable std::map<BlockIndices, const PolicySnapshot*> living_;
 };

@@ -24,7 +24,7 @@ struct Verdict {
     bool log = false;
     /// How many rules matched, as in dbus-daemon's texts. Counted only for denials and for `log`.
     std::uint32_t matched_rules = 0;
-    /// Null where no rule matched, and where all is allowed without looking.
+    /// The rule that decided; null where none matched.
     const Rule* rule = nullptr;
     explicit operator bool() const { return allowed; }
 };
@@ -72,8 +72,22 @@ struct ReceiveQuery {
     bool eavesdropping = false;
 };
 
+/// Rules of one kind in the order of the files, as far as they can still decide something.
+template <typename Match>
+struct RuleList {
+    struct Entry {
+        const Rule* rule;
+        const Match* match;
+    };
+    std::vector<Entry> entries;
+    bool allows_everything = false;
+};
+
 class PolicySnapshot final : public bus::RefCounted<PolicySnapshot> {
 public:
+    /// For PolicySet::snapshot_for(). `blocks`: indices of the <policy> blocks that apply, in their
+    /// order of application.
+    PolicySnapshot(bus::Ref<const PolicySet> set, std::vector<std::uint32_t> blocks);
     ~PolicySnapshot();
 
     [[nodiscard]] Verdict may_own(std::string_view name) const;
@@ -81,26 +95,22 @@ public:
     [[nodiscard]] Verdict may_receive(const ReceiveQuery& query) const;
 
     /// True where the answer is "allowed, not logged" whatever the question: ask these first.
-    [[nodiscard]] bool allows_every_own() const { return allows_every_own_; }
-    [[nodiscard]] bool allows_every_send() const { return allows_every_send_; }
-    [[nodiscard]] bool allows_every_receive() const { return allows_every_receive_; }
+    [[nodiscard]] bool allows_every_own() const { return own_.allows_everything; }
+    [[nodiscard]] bool allows_every_send() const { return send_.allows_everything; }
+    [[nodiscard]] bool allows_every_receive() const { return receive_.allows_everything; }
 
     /// Where the rules come from; `set().files().describe(rule->location)` names a line.
     [[nodiscard]] const PolicySet& set() const { return *set_; }
+    [[nodiscard]] const std::vector<std::uint32_t>& blocks() const { return blocks_; }
 
 private:
-    friend class PolicySet;
-    /// `blocks`: indices of the <policy> blocks that apply, in their order of application.
-    PolicySnapshot(bus::Ref<const PolicySet> set, std::vector<std::uint32_t> blocks);
+    void add(const Rule& rule);
 
     bus::Ref<const PolicySet> set_;
     std::vector<std::uint32_t> blocks_;
-    std::vector<const Rule*> own_rules_;
-    std::vector<const Rule*> send_rules_;
-    std::vector<const Rule*> receive_rules_;
-    bool allows_every_own_ = false;
-    bool allows_every_send_ = false;
-    bool allows_every_receive_ = false;
+    RuleList<OwnRule> own_;
+    RuleList<SendRule> send_;
+    RuleList<ReceiveRule> receive_;
 };
 
 }  // namespace buzon::policy

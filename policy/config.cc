@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/config.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace buzon::policy {
+
+namespace {
+
+std::string full_text(const std::string& file,
+                      std::uint32_t line,
+                      std::uint32_t column,
+                      const std::string& text) {
+    if (line == 0) return fmt::format("{}: {}", file, text);
+    return fmt::format("{}:{}:{}: {}", file, line, column, text);
+}
+
+}  // namespace
+
+ConfigError::ConfigError(std::string file,
+                         std::uint32_t line,
+                         std::uint32_t column,
+                         std::string text)
+    : std::runtime_error(full_text(file, line, column, text)),
+      file_(std::move(file)),
+      line_(line),
+      column_(column),
+      text_(std::move(text)) {}
+
+}  // namespace buzon::policy

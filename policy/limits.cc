@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/limits.h"
+
+#include <algorithm>
+#include <limits>
+#include <type_traits>
+#include <variant>
+
+#include "policy/number_text.h"
+
+namespace buzon::policy {
+
+namespace {
+
+using Milliseconds = Limits::Milliseconds;
+using Field = std::variant<std::uint64_t Limits::*,
+                           std::uint32_t Limits::*,
+                           Milliseconds Limits::*,
+                           std::optional<Milliseconds> Limits::*>;
+
+struct LimitRow {
+    std::string_view name;
+    Field field;
+};
+
+constexpr LimitRow kLimits[] = {
+    {"max_incoming_bytes", &Limits::max_incoming_bytes},
+    {"max_incoming_unix_fds", &Limits::max_incoming_unix_fds},
+    {"max_outgoing_bytes", &Limits::max_outgoing_bytes},
+    {"max_outgoing_unix_fds", &Limits::max_outgoing_unix_fds},
+    {"max_message_size", &Limits::max_message_size},
+    {"max_message_unix_fds", &Limits::max_message_unix_fds},
+    {"service_start_timeout", &Limits::service_start_timeout},
+    {"auth_timeout", &Limits::auth_timeout},
+    {"pending_fd_timeout", &Limits::pending_fd_timeout},
+    {"reply_timeout", &Limits::reply_timeout},
+    {"max_completed_connections", &Limits::max_completed_connections},
+    {"max_incomplete_connections", &Limits::max_incomplete_connections},
+    {"max_connections_per_user", &Limits::max_connections_per_user},
+    {"max_pending_service_starts", &Limits::max_pending_service_starts},
+    {"max_names_per_connection", &Limits::max_names_per_connection},
+    {"max_match_rules_per_connection", &Limits::max_match_rules_per_connection},
+    {"max_replies_per_connection", &Limits::max_replies_per_connection},
+    {"max_containers", &Limits::max_containers},
+    {"max_containers_per_user", &Limits::max_containers_per_user},
+    {"max_container_metadata_bytes", &Limits::max_container_metadata_bytes},
+    {"max_connections_per_container", &Limits::max_connections_per_container},
+};
+
+constexpr std::uint64_t kMaxInt = std::numeric_limits<std::int32_t>::max();
+constexpr std::uint64_t kMaxLong = std::numeric_limits<std::int64_t>::max();
+
+std::uint64_t maximum_of(const Field& field) {
+    return std::holds_alternative<std::uint64_t Limits::*>(field) ? kMaxLong : kMaxInt;
+}
+
+LimitError to_limit_error(NumberError error) {
+    switch (error) {
+        case NumberError::NotANumber: return LimitError::NotANumber;
+        case NumberError::Negative: return LimitError::Negative;
+        case NumberError::TooLarge: return LimitError::TooLarge;
+    }
+    return LimitError::NotANumber;
+}
+
+template <typename T>
+T converted(std::uint64_t value) {
+    if constexpr (std::is_integral_v<T>) {
+        return static_cast<T>(value);
+    } else {
+        return T(Milliseconds(static_cast<Milliseconds::rep>(value)));
+    }
+}
+
+}  // namespace
+
+bus::Result<void, LimitError> set_limit(Limits& limits,
+                                        std::string_view name,
+                                        std::string_view text) {
+    const auto* row = std::find_if(std::begin(kLimits), std::end(kLimits),
+                                   [&](const LimitRow& each) { return each.name == name; });
+    if (row == std::end(kLimits)) return bus::Unexpected{LimitError::UnknownName};
+
+    const auto value = parse_number(text, maximum_of(row->field));
+    if (!value) return bus::Unexpected{to_limit_error(value.error())};
+
+    std::visit(
+        [&](auto field) {
+            using T = std::remove_reference_t<decltype(limits.*field)>;
+            limits.*field = converted<T>(*value);
+        },
+        row->field);
+    return {};
+}
+
+}  // namespace buzon::policy

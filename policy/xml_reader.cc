@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+// libxml2 calls us back for each tag and for text. Nothing may be thrown through its C frames, so
+// the first failure is kept and thrown when it has returned.
+//
+// A callback comes when libxml2 has read the whole start tag, so its line is that of the tag's last
+// attribute. A tag can't contain another '<', so the nearest one before the current byte begins it.
+// That holds for tags in the file itself; one out of an entity gets the place of the reference.
+#include "policy/xml_reader.h"
+
+#include <libxml/SAX2.h>
+#include <libxml/parser.h>
+#include <libxml/xmlerror.h>
+
+#include <algorithm>
+#include <exception>
+#include <memory>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "policy/config.h"
+
+namespace buzon::policy {
+
+namespace {
+
+struct Position {
+    std::uint32_t line = 0;
+    std::uint32_t column = 0;
+};
+
+struct ContextDeleter {
+    void operator()(xmlParserCtxtPtr context) const {
+        if (context->myDoc) xmlFreeDoc(context->myDoc);
+        context->myDoc = nullptr;
+        xmlFreeParserCtxt(context);
+    }
+};
+using Context = std::unique_ptr<xmlParserCtxt, ContextDeleter>;
+
+std::string_view view(const xmlChar* text) {
+    return text ? reinterpret_cast<const char*>(text) : std::string_view{};
+}
+
+std::string qualified_name(std::string_view prefix, std::string_view name) {
+    return prefix.empty() ? std::string(name) : fmt::format("{}:{}", prefix, name);
+}
+
+std::string without_line_end(std::string_view text) {
+    while (text.ends_with('\n'))
+        text.remove_suffix(1);
+    return std::string(text);
+}
+
+class TreeBuilder {
+public:
+    TreeBuilder(std::string_view bytes, const std::string& file);
+    XmlElement run();
+
+private:
+    static TreeBuilder& of(void* context) {
+        return *static_cast<TreeBuilder*>(static_cast<xmlParserCtxtPtr>(context)->_private);
+    }
+    static void on_start(void* context,
+                         const xmlChar* name,
+                         const xmlChar* prefix,
+                         const xmlChar* uri,
+                         int namespace_count,
+                         const xmlChar** namespaces,
+                         int attribute_count,
+                         int defaulted_count,
+                         const xmlChar** attributes);
+    static void on_end(void* context,
+                       const xmlChar* name,
+                       const xmlChar* prefix,
+                       const xmlChar* uri);
+    static void on_text(void* context, const xmlChar* text, int length);
+    static void on_entity(void* context,
+                          const xmlChar* name,
+                          int type,
+                          const xmlChar* public_id,
+                          const xmlChar* system_id,
+                          xmlChar* content);
+    static void on_attribute_declaration(void* context,
+                                         const xmlChar* element,
+                                         const xmlChar* name,
+                                         int type,
+                                         int default_kind,
+                                         const xmlChar* default_value,
+                                         xmlEnumerationPtr values);
+    static void on_error(void* context, xmlErrorPtr error);
+
+    void install_callbacks();
+    template <typename Action>
+    void guarded(Action action);
+    void start(const std::string& name, std::vector<XmlAttribute> attributes);
+    void text(std::string_view text);
+    void fail(Position place, std::string text);
+    [[nodiscard]] std::size_t offset() const;
+    [[nodiscard]] Position position_of_offset(std::size_t offset);
+    [[nodiscard]] Position start_of_tag(std::string_view name);
+
+    std::string_view bytes_;
+    const std::string& file_;
+    Context context_;
+    std::optional<ConfigError> failure_;
+    std::exception_ptr exception_;
+    /// Holds the root as its only child. `open_` are the elements not yet closed; a child's address
+    /// is stable while it is open, as nothing is added to its parent meanwhile.
+    XmlElement document_;
+    std::vector<XmlElement*> open_;
+    std::size_t element_count_ = 0;
+    /// Positions only grow, so that counting lines stays linear.
+    std::size_t counted_to_ = 0;
+    std::uint32_t lines_before_ = 1;
+    std::size_t line_start_ = 0;
+};
+
+TreeBuilder::TreeBuilder(std::string_view bytes, const std::string& file)
+    : bytes_(bytes), file_(file), context_(xmlNewParserCtxt()), open_{&document_} {
+    if (!context_) throw std::bad_alloc();
+    context_->_private = this;
+    install_callbacks();
+}
+
+void TreeBuilder::install_callbacks() {
+    xmlSAXHandler& sax = *context_->sax;
+    sax.startElementNs = on_start;
+    sax.endElementNs = on_end;
+    sax.characters = on_text;
+    sax.ignorableWhitespace = on_text;
+    sax.cdataBlock = on_text;
+    sax.comment = nullptr;
+    sax.processingInstruction = nullptr;
+    sax.reference = nullptr;
+    sax.externalSubset = nullptr;
+    sax.resolveEntity = nullptr;
+    sax.entityDecl = on_entity;
+    sax.attributeDecl = on_attribute_declaration;
+    sax.elementDecl = nullptr;
+    sax.notationDecl = nullptr;
+    sax.unparsedEntityDecl = nullptr;
+    sax.serror = on_error;
+}
+
+XmlElement TreeBuilder::run() {
+    constexpr int kOptions = XML_PARSE_NONET | XML_PARSE_NOENT | XML_PARSE_NOERROR |
+                             XML_PARSE_NOWARNING | XML_PARSE_COMPACT;
+    xmlDocPtr document = xmlCtxtReadMemory(
+        context_.get(), bytes_.data(), static_cast<int>(bytes_.size()), nullptr, "UTF-8", kOptions);
+    if (document) xmlFreeDoc(document);
+    if (exception_) std::rethrow_exception(exception_);
+    if (failure_) throw *failure_;
+    if (!document || document_.children.size() != 1) {
+        throw ConfigError(file_, 1, 1, "not an XML document with one root element");
+    }
+    return std::move(document_.children.front());
+}
+
+void TreeBuilder::fail(Position place, std::string text) {
+    if (failure_ || exception_) return;
+    failure_.emplace(file_, place.line, place.column, std::move(text));
+    xmlStopParser(context_.get());
+}
+
+template <typename Action>
+void TreeBuilder::guarded(Action action) {
+    if (failure_ || exception_) return;
+    try {
+        action();
+    } catch (...) {
+        exception_ = std::current_exception();
+        xmlStopParser(context_.get());
+    }
+}
+
+std::size_t TreeBuilder::offset() const {
+    const long consumed = xmlByteConsumed(context_.get());
+    if (consumed < 0) return 0;
+    return std::min(static_cast<std::size_t>(consumed), bytes_.size());
+}
+
+Position TreeBuilder::position_of_offset(std::size_t offset) {
+    if (offset < counted_to_) {
+        counted_to_ = line_start_ = 0;
+        lines_before_ = 1;
+    }
+    for (; counted_to_ < offset; ++counted_to_) {
+        if (bytes_[counted_to_] != '\n') continue;
+        ++lines_before_;
+        line_start_ = counted_to_ + 1;
+    }
+    return {lines_before_, static_cast<std::uint32_t>(offset - line_start_ + 1)};
+}
+
+Position TreeBuilder::start_of_tag(std::string_view name) {
+    const std::size_t end = offset();
+    const auto opening = bytes_.substr(0, end).rfind('<');
+    const bool is_ours =
+        opening != std::string_view::npos && bytes_.substr(opening + 1).starts_with(name);
+    return position_of_offset(is_ours ? opening : end);
+}
+
+void TreeBuilder::start(const std::string& name, std::vector<XmlAttribute> attributes) {
+    const Position place = start_of_tag(name);
+    if (open_.size() > kMaxXmlDepth) {
+        return fail(place, fmt::format("elements nest deeper than {}", kMaxXmlDepth));
+    }
+    if (++element_count_ > kMaxXmlElements) {
+        return fail(place, fmt::format("more than {} elements", kMaxXmlElements));
+    }
+    XmlElement& element = open_.back()->children.emplace_back();
+    element.name = name;
+    element.line = place.line;
+    element.column = place.column;
+    element.attributes = std::move(attributes);
+    open_.push_back(&element);
+}
+
+void TreeBuilder::text(std::string_view text) {
+    // Entities can't make more of the file than it may be: libxml2 bounds the ratio, this the sum.
+    if (open_.back()->text.size() + text.size() > kMaxXmlBytes) {
+        return fail(position_of_offset(offset()), "text too long after its entities are resolved");
+    }
+    open_.back()->text += text;
+}
+
+void TreeBuilder::on_start(void* context,
+                           const xmlChar* name,
+                           const xmlChar* prefix,
+                           const xmlChar*,
+                           int namespace_count,
+                           const xmlChar** namespaces,
+                           int attribute_count,
+                           int,
+                           const xmlChar** attributes) {
+    auto& self = of(context);
+    self.guarded([&] {
+        std::vector<XmlAttribute> list;
+        // Prefix and URI of each; to us they are attributes like any other.
+        for (int i = 0; i < namespace_count; ++i) {
+            const auto* declared = namespaces[2 * i];
+            list.push_back({declared ? qualified_name("xmlns", view(declared)) : "xmlns",
+                            std::string(view(namespaces[2 * i + 1]))});
+        }
+        // Local name, prefix, URI, begin and end of the value.
+        for (int i = 0; i < attribute_count; ++i) {
+            const xmlChar** each = attributes + 5 * i;
+            list.push_back({qualified_name(view(each[1]), view(each[0])),
+                            std::string(reinterpret_cast<const char*>(each[3]),
+                                        static_cast<std::size_t>(each[4] - each[3]))});
+        }
+        self.start(qualified_name(view(prefix), view(name)), std::move(list));
+    });
+}
+
+void TreeBuilder::on_end(void* context, const xmlChar*, const xmlChar*, const xmlChar*) {
+    auto& self = of(context);
+    self.guarded([&] { self.open_.pop_back(); });
+}
+
+void TreeBuilder::on_text(void* context, const xmlChar* text, int length) {
+    auto& self = of(context);
+    const std::string_view whole(reinterpret_cast<const char*>(text),
+                                 static_cast<std::size_t>(length));
+    self.guarded([&] { self.text(whole); });
+}
+
+void TreeBuilder::on_entity(void* context,
+                            const xmlChar* name,
+                            int type,
+                            const xmlChar* public_id,
+                            const xmlChar* system_id,
+                            xmlChar* content) {
+    auto& self = of(context);
+    const bool is_internal =
+        type == XML_INTERNAL_GENERAL_ENTITY || type == XML_INTERNAL_PARAMETER_ENTITY;
+    if (is_internal) return xmlSAX2EntityDecl(context, name, type, public_id, system_id, content);
+    self.guarded([&] {
+        self.fail(self.position_of_offset(self.offset()),
+                  fmt::format("entity \"{}\" is external; only entities whose text stands here are "
+                              "supported",
+                              view(name)));
+    });
+}
+
+void TreeBuilder::on_attribute_declaration(void* context,
+                                           const xmlChar*,
+                                           const xmlChar*,
+                                           int,
+                                           int,
+                                           const xmlChar*,
+                                           xmlEnumerationPtr values) {
+    xmlFreeEnumeration(values);
+    auto& self = of(context);
+    self.guarded([&] {
+        self.fail(self.position_of_offset(self.offset()),
+                  "attribute declarations are not supported; write the attribute where it applies");
+    });
+}
+
+void TreeBuilder::on_error(void* context, xmlErrorPtr error) {
+    if (!context || error->level < XML_ERR_ERROR) return;
+    auto& self = of(context);
+    self.guarded([&] {
+        const auto place = self.position_of_offset(self.offset());
+        self.fail(place, without_line_end(error->message ? error->message : "not well-formed"));
+    });
+}
+
+}  // namespace
+
+const std::string* XmlElement::attribute(std::string_view wanted) const {
+    const auto found = std::find_if(attributes.begin(), attributes.end(),
+                                    [&](const XmlAttribute& each) { return each.name == wanted; });
+    return found == attributes.end() ? nullptr : &found->value;
+}
+
+XmlElement read_xml(std::string_view bytes, const std::string& file) {
+    if (bytes.size() > kMaxXmlBytes) {
+        throw ConfigError(file, 0, 0, fmt::format("over {} bytes long", kMaxXmlBytes));
+    }
+    if (bytes.empty()) throw ConfigError(file, 1, 1, "empty; expected <busconfig>");
+    return TreeBuilder(bytes, file).run();
+}
+
+}  // namespace buzon::policy
