@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A message body against its signature: every length, padding byte, string, boolean and nested
 // variant. A body that passes can be read by any client library without a further check.
+// Compat: as in dbus-daemon, an array counts for the depth only if its elements had to be looked
+// at: neither an empty one nor one of numbers.
 // Not checked: that an `h` index has a descriptor (the reference does not, clients do).
 // Source: D-Bus Specification, "Marshaling"; limits as in protocol.h.
 #pragma once
@@ -12,6 +14,7 @@
 
 #include "bus/base/result.h"
 #include "bus/protocol.h"
+#include "bus/utf8.h"
 
 namespace buzon::bus {
 
@@ -38,8 +41,5 @@ enum class BodyError : std::uint8_t {
 Result<void, BodyError> check_body(std::string_view signature,
                                    std::span<const std::byte> body,
                                    ByteOrder order);
-
-/// Strict UTF-8: no surrogates, no overlong forms, at most U+10FFFF, no NUL. Noncharacters pass.
-[[nodiscard]] bool is_utf8(std::string_view text);
 
 }  // namespace buzon::bus

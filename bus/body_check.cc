@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One pass over the signature moves along the body. The codes of a struct's members simply follow
+// each other, so that structs cost nothing but their alignment. Only what leaves the order of the
+// signature has a frame on a stack: an array, whose element type is gone through again for each
+// element, and a variant, which brings a signature of its own.
+//
+// Work is linear in the length of the body: an element has at least one byte, and the number of
+// codes gone through for it has a bound, as parentheses nest 32 deep at most. Only an empty array
+// has codes without bytes; end_of_type() steps over those without going through them each time.
+#include "bus/body_check.h"
+
+#include <array>
+#include <cstring>
+#include <type_traits>
+
+#include "bus/names.h"
+#include "bus/signature.h"
+#include "bus/wire_reader.h"
+
+namespace buzon::bus {
+namespace {
+
+constexpr bool is_swapped(ByteOrder order) {
+    return (order == ByteOrder::Little) != detail::kNativeIsLittle;
+}
+
+/// Where the complete type ends that starts at each code of one signature. Without a constructor,
+/// so that a table of them costs nothing until it is used.
+class TypeEnds {
+public:
+    void start(std::string_view signature) {
+        begin_ = signature.data();
+        length_ = signature.size();
+        known_ = false;
+    }
+    /// Steps over the complete type at `type`, which is in the signature.
+    const char* find(const char* type) {
+        if (!known_) find_all();
+        return begin_ + ends_[static_cast<std::size_t>(type - begin_)];
+    }
+
+private:
+    void find_all() {
+        std::array<std::uint8_t, std::size_t{2} * kMaxTypeDepth> closed;
+        std::size_t depth = 0;
+        for (std::size_t i = length_; i-- > 0;) {
+            const auto next = static_cast<std::uint8_t>(i + 1);
+            switch (begin_[i]) {
+                case ')':
+                case '}': closed[depth++] = next; break;
+                case '(':
+                case '{': ends_[i] = closed[--depth]; break;
+                case 'a': ends_[i] = ends_[next]; break;
+                default: ends_[i] = next;
+            }
+        }
+        known_ = true;
+    }
+
+    const char* begin_;
+    std::size_t length_;
+    std::array<std::uint8_t, kMaxSignatureBytes> ends_;
+    bool known_;
+};
+
+template <bool kSwapped>
+class BodyChecker {
+    static_assert(std::is_trivially_default_constructible_v<TypeEnds>);
+
+public:
+    BodyChecker(std::string_view signature, std::span<const std::byte> body)
+        : data_(body.data()),
+          size_(body.size()),
+          type_(signature.data()),
+          limit_(signature.data() + signature.size()) {
+        type_ends_[0].start(signature);
+    }
+
+    [[nodiscard]] bool check() {
+        for (;;) {
+            while (type_ != limit_) {
+                if (!check_code(*type_++)) return false;
+            }
+            if (frames_ == 0) return at_ == size_ || fail(BodyError::TrailingBytes);
+            if (!finish_frame()) return false;
+        }
+    }
+    [[nodiscard]] BodyError error() const { return error_; }
+
+private:
+    struct Frame {
+        const char* element;  // type of the elements of an array; null for a variant
+        const char* resume;   // where the signature around it goes on, and
+        const char* limit;    // where that ends
+        std::size_t end;      // of the array in the body
+    };
+
+    bool fail(BodyError error) {
+        error_ = error;
+        return false;
+    }
+
+    bool check_code(char code) {
+        switch (code) {
+            case 'y': return skip_fixed<std::uint8_t>();
+            case 'n':
+            case 'q': return skip_fixed<std::uint16_t>();
+            case 'i':
+            case 'u':
+            case 'h': return skip_fixed<std::uint32_t>();
+            case 'x':
+            case 't':
+            case 'd': return skip_fixed<std::uint64_t>();
+            case 'b': return check_boolean();
+            case 's': return check_string();
+            case 'o': return check_object_path();
+            case 'g': return check_signature_value();
+            case 'v': return check_variant();
+            case 'a': return check_array();
+            case '(':
+            case '{': return align<std::uint64_t>() && enter_container();
+            default: --depth_; return true;  // `)` or `}`
+        }
+    }
+
+    /// At the end of the element type of an array, or of the type of a variant.
+    bool finish_frame() {
+        const Frame& frame = stack_[frames_ - 1];
+        if (frame.element != nullptr) {
+            if (at_ < frame.end) {
+                type_ = frame.element;
+                return true;
+            }
+            if (at_ != frame.end) return fail(BodyError::ArrayOverrun);
+        } else {
+            --variants_;
+        }
+        type_ = frame.resume;
+        limit_ = frame.limit;
+        --depth_;
+        --frames_;
+        return true;
+    }
+
+    template <typename Word>
+    bool align() {
+        const std::size_t at = align_up(at_, sizeof(Word));
+        if (at > size_) return fail(BodyError::Truncated);
+        if (!detail::padding_is_zero<Word>(data_, at_)) return fail(BodyError::PaddingNotZero);
+        at_ = at;
+        return true;
+    }
+
+    /// Goes to the next value of this size; it is there as a whole.
+    template <typename Word>
+    bool reach() {
+        if (!align<Word>()) return false;
+        return size_ - at_ >= sizeof(Word) || fail(BodyError::Truncated);
+    }
+
+    template <typename Word>
+    bool skip_fixed() {
+        if (!reach<Word>()) return false;
+        at_ += sizeof(Word);
+        return true;
+    }
+
+    std::uint32_t take_uint32() {
+        std::uint32_t value;
+        std::memcpy(&value, data_ + at_, sizeof value);
+        at_ += sizeof value;
+        return kSwapped ? detail::swapped(value) : value;
+    }
+
+    bool check_boolean() {
+        if (!reach<std::uint32_t>()) return false;
+        return take_uint32() <= 1 || fail(BodyError::BooleanOutOfRange);
+    }
+
+    [[nodiscard]] std::string_view text(std::size_t length) const {
+        return {reinterpret_cast<const char*>(data_ + at_), length};
+    }
+
+    /// A text of this length with a NUL behind it starts here.
+    bool reach_text(std::size_t length) {
+        if (size_ - at_ <= length) return fail(BodyError::Truncated);
+        return data_[at_ + length] == std::byte{0} || fail(BodyError::StringNotTerminated);
+    }
+
+    bool check_string() {
+        if (!reach<std::uint32_t>()) return false;
+        const std::size_t length = take_uint32();
+        if (!reach_text(length)) return false;
+        if (!is_utf8(text(length))) return fail_string(length);
+        at_ += length + 1;
+        return true;
+    }
+
+    bool fail_string(std::size_t length) {
+        const bool has_nul = text(length).find('\0') != std::string_view::npos;
+        return fail(has_nul ? BodyError::StringHasNul : BodyError::StringNotUtf8);
+    }
+
+    bool check_object_path() {
+        if (!reach<std::uint32_t>()) return false;
+        const std::size_t length = take_uint32();
+        if (!reach_text(length)) return false;
+        if (!is_object_path(text(length))) return fail(BodyError::ObjectPathInvalid);
+        at_ += length + 1;
+        return true;
+    }
+
+    /// Takes the length of a signature and stands before its text, which is there as a whole.
+    bool reach_signature(std::size_t& length) {
+        if (!reach<std::uint8_t>()) return false;
+        length = std::to_integer<std::size_t>(data_[at_++]);
+        return reach_text(length);
+    }
+
+    bool check_signature_value() {
+        std::size_t length = 0;
+        if (!reach_signature(length)) return false;
+        if (!check_signature(text(length))) return fail(BodyError::SignatureInvalid);
+        at_ += length + 1;
+        return true;
+    }
+
+    bool enter_container() { return ++depth_ <= kMaxValueDepth || fail(BodyError::TooDeep); }
+
+    bool check_variant() {
+        std::size_t length = 0;
+        if (!reach_signature(length)) return false;
+        const std::string_view type = text(length);
+        at_ += length + 1;
+        if (length == 1 && is_basic_type(type.front())) {
+            if (depth_ == kMaxValueDepth) return fail(BodyError::TooDeep);
+            return check_code(type.front());
+        }
+        if (const auto checked = check_single_type(type); !checked) {
+            return fail(checked.error() == SignatureError::NotOneType
+                            ? BodyError::VariantNotOneType
+                            : BodyError::SignatureInvalid);
+        }
+        if (!enter_container()) return false;
+        stack_[frames_++] = Frame{nullptr, type_, limit_, 0};
+        type_ends_[++variants_].start(type);
+        type_ = type.data();
+        limit_ = type_ + length;
+        return true;
+    }
+
+    bool check_array() {
+        if (!reach<std::uint32_t>()) return false;
+        const std::size_t length = take_uint32();
+        if (length > kMaxArrayBytes) return fail(BodyError::ArrayTooLong);
+        if (alignment_of(*type_) == 8 && !align<std::uint64_t>()) return false;
+        if (length > size_ - at_) return fail(BodyError::Truncated);
+        if (const std::size_t element_bytes = fixed_size_of(*type_)) {
+            return check_fixed_elements(length, element_bytes);
+        }
+        if (length == 0) {
+            type_ = end_of_type();
+            return true;
+        }
+        if (!enter_container()) return false;
+        return *type_ == 's' ? check_strings(length) : enter_elements(length);
+    }
+
+    bool check_fixed_elements(std::size_t length, std::size_t element_bytes) {
+        if (length % element_bytes != 0) return fail(BodyError::ArrayLengthNotMultiple);
+        if (*type_ == 'b' && !check_booleans(length)) return false;
+        at_ += length;
+        ++type_;
+        return true;
+    }
+
+    bool check_booleans(std::size_t length) {
+        std::uint32_t seen = 0;
+        for (std::size_t i = 0; i < length; i += sizeof seen) {
+            std::uint32_t value;
+            std::memcpy(&value, data_ + at_ + i, sizeof value);
+            seen |= value;
+        }
+        return (kSwapped ? detail::swapped(seen) : seen) <= 1 || fail(BodyError::BooleanOutOfRange);
+    }
+
+    bool check_strings(std::size_t length) {
+        const std::size_t end = at_ + length;
+        do {
+            if (!check_string()) return false;
+        } while (at_ < end);
+        if (at_ != end) return fail(BodyError::ArrayOverrun);
+        --depth_;
+        ++type_;
+        return true;
+    }
+
+    bool enter_elements(std::size_t length) {
+        const char* const element_end = end_of_type();
+        stack_[frames_++] = Frame{type_, element_end, limit_, at_ + length};
+        limit_ = element_end;
+        return true;
+    }
+
+    /// Where the complete type at type_ ends. A type that is not in an array of its signature is
+    /// met once, so that it may be gone through; others are looked up.
+    const char* end_of_type() {
+        const bool met_once = frames_ == 0 || stack_[frames_ - 1].element == nullptr;
+        if (!met_once) return type_ends_[variants_].find(type_);
+        return type_ + first_type_length({type_, static_cast<std::size_t>(limit_ - type_)});
+    }
+
+    const std::byte* data_;
+    std::size_t size_;
+    std::size_t at_ = 0;
+    const char* type_;   // the code that comes next
+    const char* limit_;  // end of the element type, the variant's type, or the whole signature
+    unsigned depth_ = 0;
+    unsigned frames_ = 0;
+    unsigned variants_ = 0;
+    BodyError error_ = BodyError::Truncated;
+    // Of the tables below only what is in use is ever written.
+    std::array<Frame, kMaxValueDepth> stack_;
+    std::array<TypeEnds, kMaxValueDepth + 1> type_ends_;
+};
+
+template <bool kSwapped>
+Result<void, BodyError> check_in_order(std::string_view signature,
+                                       std::span<const std::byte> body) {
+    BodyChecker<kSwapped> checker(signature, body);
+    if (!checker.check()) return Unexpected{checker.error()};
+    return {};
+}
+
+}  // namespace
+
+std::string_view describe(BodyError error) {
+    switch (error) {
+        case BodyError::Truncated: return "a value runs past the end of the body";
+        case BodyError::TrailingBytes: return "bytes behind the last value of the body";
+        case BodyError::PaddingNotZero: return "padding is not zero";
+        case BodyError::BooleanOutOfRange: return "boolean is neither 0 nor 1";
+        case BodyError::StringNotUtf8: return "string is not UTF-8";
+        case BodyError::StringHasNul: return "NUL inside a string";
+        case BodyError::StringNotTerminated: return "string without its NUL";
+        case BodyError::ObjectPathInvalid: return "object path is not valid";
+        case BodyError::SignatureInvalid: return "signature is not valid";
+        case BodyError::VariantNotOneType: return "variant is not of exactly one complete type";
+        case BodyError::ArrayTooLong: return "array longer than 64 MiB";
+        case BodyError::ArrayLengthNotMultiple:
+            return "array length is no multiple of its elements";
+        case BodyError::ArrayOverrun: return "last element does not end where the array ends";
+        case BodyError::TooDeep: return "more than 64 containers inside each other";
+    }
+    return "unknown error";
+}
+
+Result<void, BodyError> check_body(std::string_view signature,
+                                   std::span<const std::byte> body,
+                                   ByteOrder order) {
+    return is_swapped(order) ? check_in_order<true>(signature, body)
+                             : check_in_order<false>(signature, body);
+}
+
+}  // namespace buzon::bus

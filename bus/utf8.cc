@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/utf8.h"
+
+#include <array>
+
+namespace buzon::bus {
+namespace {
+
+/// What must follow a first byte. The second one has a range of its own, because that is where
+/// overlong forms, surrogates and numbers above U+10FFFF show; all later ones have 80 to BF.
+struct Sequence {
+    std::uint8_t length;  // 0: no sequence begins like this
+    std::uint8_t second_min;
+    std::uint8_t second_max;
+};
+
+constexpr std::array<Sequence, 256> make_sequences() {
+    std::array<Sequence, 256> sequences{};
+    for (unsigned first = 0xc2; first <= 0xdf; ++first)
+        sequences[first] = {2, 0x80, 0xbf};
+    for (unsigned first = 0xe0; first <= 0xef; ++first)
+        sequences[first] = {3, 0x80, 0xbf};
+    for (unsigned first = 0xf0; first <= 0xf4; ++first)
+        sequences[first] = {4, 0x80, 0xbf};
+    sequences[0xe0].second_min = 0xa0;
+    sequences[0xed].second_max = 0x9f;
+    sequences[0xf0].second_min = 0x90;
+    sequences[0xf4].second_max = 0x8f;
+    return sequences;
+}
+constexpr std::array<Sequence, 256> kSequences = make_sequences();
+
+bool is_continuation(unsigned char byte) {
+    return (byte & 0xc0) == 0x80;
+}
+
+/// Length of the sequence of two to four bytes at `at`, 0 if there is none. `left` is at least 1.
+std::size_t sequence_length(const unsigned char* at, std::size_t left) {
+    const Sequence expected = kSequences[*at];
+    if (expected.length == 0 || expected.length > left) return 0;
+    if (at[1] < expected.second_min || at[1] > expected.second_max) return 0;
+    for (std::size_t i = 2; i < expected.length; ++i) {
+        if (!is_continuation(at[i])) return 0;
+    }
+    return expected.length;
+}
+
+}  // namespace
+
+bool detail::is_utf8_from(std::string_view text) {
+    const auto* at = reinterpret_cast<const unsigned char*>(text.data());
+    const auto* const end = at + text.size();
+    while (at != end) {
+        while (end - at >= 8 && is_ascii({reinterpret_cast<const char*>(at), 8}))
+            at += 8;
+        for (; at != end && *at < 0x80; ++at) {
+            if (*at == 0) return false;
+        }
+        while (at != end && *at >= 0x80) {
+            const std::size_t length = sequence_length(at, static_cast<std::size_t>(end - at));
+            if (length == 0) return false;
+            at += length;
+        }
+    }
+    return true;
+}
+
+}  // namespace buzon::bus
