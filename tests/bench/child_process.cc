@@ -40,6 +40,7 @@ pid_t fork_or_throw() {
     for (const int descriptor : inherited)
         ::fcntl(descriptor, F_SETFD, 0);
     std::vector<char*> arguments;
+    arguments.reserve(command.size() + 1);
     for (const auto& argument : command)
         arguments.push_back(const_cast<char*>(argument.c_str()));
     arguments.push_back(nullptr);

@@ -100,8 +100,10 @@ void Client::authenticate(std::span<const std::byte> first_message) {
         identity += fmt::format("{:02x}", static_cast<unsigned>(digit));
     }
     // Everything in one write: nothing here depends on an answer.
-    Bytes start = to_bytes(fmt::format("{}AUTH EXTERNAL {}\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n",
-                                       std::string_view("", 1), identity));
+    Bytes start(1);  // a NUL comes first
+    const auto lines =
+        to_bytes(fmt::format("AUTH EXTERNAL {}\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n", identity));
+    start.insert(start.end(), lines.begin(), lines.end());
     start.insert(start.end(), first_message.begin(), first_message.end());
     send(start);
 
@@ -207,7 +209,7 @@ void Client::fill() {
     end_ += receive_once({&buffer_[end_], capacity_ - end_});
 }
 
-std::size_t Client::receive_once(std::span<std::byte> room) {
+std::size_t Client::receive_once(std::span<std::byte> room) const {
     for (;;) {
         alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(kMaxDescriptors * sizeof(int))> control;
         iovec part{room.data(), room.size()};

@@ -58,7 +58,7 @@ private:
     std::optional<Bytes> take_reply(std::uint32_t serial);
     void make_room();
     void fill();
-    std::size_t receive_once(std::span<std::byte> room);
+    std::size_t receive_once(std::span<std::byte> room) const;
     std::optional<std::span<const std::byte>> next_message();
 
     bus::FileDescriptor socket_;

@@ -36,7 +36,7 @@ std::string find_program(const std::string& command) {
     const char* const path = std::getenv("PATH");
     std::istringstream directories(path ? path : "/usr/bin:/bin");
     for (std::string directory; std::getline(directories, directory, ':');) {
-        const auto file = directory + "/" + command;
+        auto file = directory.append("/").append(command);
         if (::access(file.c_str(), X_OK) == 0) return file;
     }
     return "";

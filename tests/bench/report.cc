@@ -14,6 +14,7 @@ constexpr std::string_view kReference = "dbus-daemon";
 template <typename Value>
 Spread spread_over(const std::vector<Sample>& rounds, Value&& value) {
     std::vector<double> values;
+    values.reserve(rounds.size());
     for (const auto& round : rounds)
         values.push_back(value(round));
     return spread_of(std::move(values));
