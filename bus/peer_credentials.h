@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is at the other end of a connected Unix socket, as the kernel noted when it connected.
+// Nothing here comes from /proc or from what the peer says. What the kernel does not tell is absent.
+// Source: unix(7), socket(7); D-Bus Specification, "GetConnectionCredentials".
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bus/base/file_descriptor.h"
+
+namespace buzon::bus {
+
+struct PeerCredentials {
+    /// In the pid namespace of this process; never 0.
+    std::optional<pid_t> pid;
+    std::optional<uid_t> uid;
+    std::optional<gid_t> primary_gid;
+    /// All groups, the primary one among them, ascending; empty where the kernel tells none.
+    std::vector<gid_t> groups;
+    /// Of the security module, without a NUL at the end; empty where there is none.
+    std::string security_label;
+    /// A pidfd of the process (Linux 6.5), which stays true when the pid is used again.
+    FileDescriptor pidfd;
+};
+
+/// `socket`: connected, AF_UNIX.
+[[nodiscard]] PeerCredentials read_peer_credentials(int socket);
+
+}  // namespace buzon::bus

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one socket has brought and nobody has consumed: auth lines or messages, and descriptors.
+// Reads go into one arena that all connections share, and messages are cut out of it in place; only
+// what is incomplete at the end of a turn is copied aside. A large message is read into a block of
+// its own from its second part on, and never copied again.
+// Invariant: between fill() and park(), views handed out stay valid; the arena is ours alone.
+// Errors: a broken header ends the stream; descriptors follow their messages in stream order.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "bus/base/block_pool.h"
+#include "bus/base/file_descriptor.h"
+#include "bus/base/ref.h"
+#include "bus/base/result.h"
+#include "bus/header.h"
+#include "bus/message.h"
+
+namespace buzon::bus {
+
+/// The memory that a loop reads into. One for all connections.
+class ReadArena {
+public:
+    /// The most that one read takes from a socket.
+    static constexpr std::size_t kReadBytes = 64 * 1024;
+
+    [[nodiscard]] std::span<std::byte> whole() { return bytes_; }
+
+private:
+    // Left-over bytes of a connection, never more than one read, stand in front of the new ones.
+    std::vector<std::byte> bytes_ = std::vector<std::byte>(2 * kReadBytes);
+};
+
+enum class ReadStatus : std::uint8_t { Data, WouldBlock, EndOfStream };
+
+enum class StreamError : std::uint8_t {
+    Header,               // header_error() has the violation
+    TooManyDescriptors,   // more than the limit in one message, or too many that no message claims
+    DescriptorsMissing,   // fewer arrived than UNIX_FDS says
+    DescriptorsNotNegotiated,
+};
+
+struct StreamLimits {
+    std::size_t max_message_bytes = kMaxMessageBytes;
+    std::size_t max_message_descriptors = 16;
+};
+
+class ReceiveBuffer {
+public:
+    ReceiveBuffer(ReadArena& arena, BlockPool& pool) : arena_(&arena), pool_(&pool) {}
+
+    /// One recvmsg; all complete messages must have been taken before.
+    /// Errors: its errno, other than EAGAIN and EINTR.
+    Result<ReadStatus, int> fill(int fd);
+
+    /// Bytes not yet consumed, for the auth dialogue; valid until the next fill() or park().
+    [[nodiscard]] std::span<const std::byte> unread() const { return view_; }
+    void consume(std::size_t bytes) { view_ = view_.subspan(bytes); }
+    /// After the auth dialogue: whether UNIX_FDS may be claimed.
+    void allow_descriptors(bool allowed) { descriptors_allowed_ = allowed; }
+
+    /// The next complete message, or nothing. Its bytes are valid until park() unless it owns them.
+    Result<std::optional<Message>, StreamError> next(const StreamLimits& limits);
+    [[nodiscard]] HeaderError header_error() const { return header_error_; }
+
+    /// Ends the use of the arena: what is left over is put aside. Undone by unpark().
+    void park();
+    /// Brings left-over bytes back into the arena, for a turn without a read.
+    void unpark();
+
+    /// Half a message, or descriptors without one, are waiting for more.
+    [[nodiscard]] bool is_mid_message() const {
+        return !view_.empty() || pending_bytes_ > 0 || large_.has_value();
+    }
+    [[nodiscard]] std::size_t waiting_descriptors() const { return descriptors_.size(); }
+    /// Memory held for this connection between turns.
+    [[nodiscard]] std::size_t held_bytes() const;
+
+private:
+    struct LargeMessage {
+        Ref<Block> block;
+        std::size_t total = 0;
+        std::size_t have = 0;
+    };
+
+    std::span<std::byte> restore_pending();
+    void keep_descriptors(const ::msghdr& header);
+    void start_large(std::size_t total);
+    Result<std::optional<Message>, StreamError> cut(std::span<const std::byte> bytes,
+                                                    Ref<const Block> owner,
+                                                    const StreamLimits& limits);
+    Result<Ref<const DescriptorSet>, StreamError> claim_descriptors(std::uint32_t count,
+                                                                    const StreamLimits& limits);
+
+    ReadArena* arena_;
+    BlockPool* pool_;
+    std::span<const std::byte> view_;
+    Ref<Block> pending_;
+    std::size_t pending_bytes_ = 0;
+    std::optional<LargeMessage> large_;
+    std::vector<FileDescriptor> descriptors_;
+    HeaderError header_error_{};
+    bool descriptors_allowed_ = false;
+};
+
+}  // namespace buzon::bus
