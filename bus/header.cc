@@ -13,7 +13,9 @@ namespace buzon::bus {
 
 namespace {
 
-constexpr std::uint32_t bit(FieldCode code) { return 1U << static_cast<unsigned>(code); }
+constexpr std::uint32_t bit(FieldCode code) {
+    return 1U << static_cast<unsigned>(code);
+}
 
 constexpr std::uint32_t kFiltered = bit(FieldCode::Sender) | bit(FieldCode::ContainerInstance);
 
@@ -116,8 +118,7 @@ bool store_text(Header& header, FieldCode code, std::string_view text) {
     return false;
 }
 
-constexpr std::array<char, 11> kFieldTypes = {0,   'o', 's', 's', 's', 'u',
-                                              's', 's', 'g', 'u', 'o'};
+constexpr std::array<char, 11> kFieldTypes = {0, 'o', 's', 's', 's', 'u', 's', 's', 'g', 'u', 'o'};
 
 std::optional<HeaderError> store_signature(Header& header, FieldWalker& fields) {
     const auto text = fields.read_signature();
@@ -168,8 +169,7 @@ std::optional<HeaderError> check_whole(const Header& header, std::uint32_t seen)
     if ((seen & required) != required) return HeaderError::FieldMissing;
     if (header.path == kLocalPath || header.interface == kLocalInterface)
         return HeaderError::LocalNamespace;
-    if (header.body_bytes > 0 && header.signature.empty())
-        return HeaderError::BodyWithoutSignature;
+    if (header.body_bytes > 0 && header.signature.empty()) return HeaderError::BodyWithoutSignature;
     return std::nullopt;
 }
 
@@ -197,8 +197,8 @@ void for_each_field(const Header& header, std::span<const std::byte> head, Visit
     FieldWalker fields(head, header.fields_bytes, header.order);
     while (!fields.at_end()) {
         if (fields.enter_field() || !fields.skip_value()) return;
-        visit(fields.code(), head.subspan(fields.field_start(),
-                                          fields.position() - fields.field_start()));
+        visit(fields.code(),
+              head.subspan(fields.field_start(), fields.position() - fields.field_start()));
     }
 }
 

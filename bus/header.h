@@ -30,7 +30,7 @@ enum class HeaderError : std::uint8_t {
     FieldTypeWrong,
     FieldValueInvalid,
     FieldMissing,
-    LocalNamespace,       // path or interface …DBus.Local, which no peer may send
+    LocalNamespace,  // path or interface …DBus.Local, which no peer may send
     BodyWithoutSignature,
 };
 

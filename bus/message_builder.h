@@ -23,7 +23,7 @@ struct MessageFields {
     std::uint32_t reply_serial = 0;
     std::uint32_t unix_fds = 0;
     std::string_view path{};
-    std::string_view interface{};
+    std::string_view interface {};
     std::string_view member{};
     std::string_view error_name{};
     std::string_view destination{};

@@ -45,7 +45,8 @@ std::string read_label(int socket) {
         label.resize(length);
         if (done < 0) continue;
         // Some modules count the NUL behind the label, others do not.
-        while (!label.empty() && label.back() == '\0') label.pop_back();
+        while (!label.empty() && label.back() == '\0')
+            label.pop_back();
         return label;
     }
     return {};

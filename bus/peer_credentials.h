@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who is at the other end of a connected Unix socket, as the kernel noted when it connected.
-// Nothing here comes from /proc or from what the peer says. What the kernel does not tell is absent.
-// Source: unix(7), socket(7); D-Bus Specification, "GetConnectionCredentials".
+// Nothing here comes from /proc or from what the peer says. What the kernel does not tell is
+// absent. Source: unix(7), socket(7); D-Bus Specification, "GetConnectionCredentials".
 #pragma once
 
 #include <sys/types.h>

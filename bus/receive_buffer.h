@@ -40,9 +40,9 @@ private:
 enum class ReadStatus : std::uint8_t { Data, WouldBlock, EndOfStream };
 
 enum class StreamError : std::uint8_t {
-    Header,               // header_error() has the violation
-    TooManyDescriptors,   // more than the limit in one message, or too many that no message claims
-    DescriptorsMissing,   // fewer arrived than UNIX_FDS says
+    Header,              // header_error() has the violation
+    TooManyDescriptors,  // more than the limit in one message, or too many that no message claims
+    DescriptorsMissing,  // fewer arrived than UNIX_FDS says
     DescriptorsNotNegotiated,
 };
 

@@ -13,7 +13,7 @@ namespace buzon::bus {
 
 namespace {
 
-constexpr std::size_t kMaxParts = 64;          // iovecs per sendmsg
+constexpr std::size_t kMaxParts = 64;           // iovecs per sendmsg
 constexpr std::size_t kFirstBlockBytes = 4096;  // most turns bring a peer less than this
 constexpr std::size_t kNextBlockBytes = 64 * 1024;
 constexpr std::size_t kMaxDescriptorsPerMessage = 253;  // SCM_MAX_FD of the kernel
@@ -37,8 +37,8 @@ public:
     }
 
 private:
-    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(kMaxDescriptorsPerMessage * sizeof(int))>
-        bytes_;
+    alignas(
+        cmsghdr) std::array<std::byte, CMSG_SPACE(kMaxDescriptorsPerMessage * sizeof(int))> bytes_;
 };
 
 }  // namespace
@@ -53,7 +53,9 @@ void SendBuffer::append(const OutgoingMessage& message) {
     }
 }
 
-void SendBuffer::append_bytes(std::span<const std::byte> bytes) { copy_in(bytes); }
+void SendBuffer::append_bytes(std::span<const std::byte> bytes) {
+    copy_in(bytes);
+}
 
 /// The next byte appended starts a segment that carries `descriptors`.
 void SendBuffer::cut_for(Ref<const DescriptorSet> descriptors) {
@@ -76,7 +78,8 @@ void SendBuffer::copy_in(std::span<const std::byte> bytes) {
     appended_ += bytes.size();
     while (!bytes.empty()) {
         open_tail();
-        const std::size_t part = std::min(bytes.size(), static_cast<std::size_t>(room_end_ - room_));
+        const std::size_t part =
+            std::min(bytes.size(), static_cast<std::size_t>(room_end_ - room_));
         std::memcpy(room_, bytes.data(), part);
         room_ += part;
         segments_.back().end = room_;

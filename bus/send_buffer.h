@@ -22,9 +22,9 @@
 namespace buzon::bus {
 
 enum class FlushStatus : std::uint8_t {
-    Empty,           // all is written
-    SocketFull,      // wait for EPOLLOUT
-    KernelBusy,      // too many descriptors in flight: try again a little later
+    Empty,       // all is written
+    SocketFull,  // wait for EPOLLOUT
+    KernelBusy,  // too many descriptors in flight: try again a little later
 };
 
 class SendBuffer {
@@ -64,8 +64,8 @@ private:
 
     BlockPool* pool_;
     std::vector<Segment> segments_;
-    std::size_t first_ = 0;       // segments before it are gone
-    std::byte* room_ = nullptr;   // free bytes behind the last segment, if it is ours to extend
+    std::size_t first_ = 0;      // segments before it are gone
+    std::byte* room_ = nullptr;  // free bytes behind the last segment, if it is ours to extend
     std::byte* room_end_ = nullptr;
     std::uint64_t appended_ = 0;
     std::uint64_t sent_ = 0;

@@ -45,7 +45,8 @@ void Block::release_last(const Block* last) {
 
 BlockPool::~BlockPool() {
     for (const auto& shelf : kept_)
-        for (const Block* block : shelf) delete block;
+        for (const Block* block : shelf)
+            delete block;
 }
 
 Ref<Block> BlockPool::take(std::size_t bytes) {

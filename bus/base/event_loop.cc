@@ -32,7 +32,8 @@ public:
         : on_signal_(std::move(on_signal)) {
         sigset_t set;
         sigemptyset(&set);
-        for (const int number : signals) sigaddset(&set, number);
+        for (const int number : signals)
+            sigaddset(&set, number);
         if (::sigprocmask(SIG_BLOCK, &set, nullptr) < 0) fail("sigprocmask");
         fd_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
         if (!fd_) fail("signalfd");
@@ -106,7 +107,8 @@ TimePoint EventLoop::now() {
 
 void EventLoop::run() {
     stopping_ = false;
-    while (!stopping_) turn(std::nullopt);
+    while (!stopping_)
+        turn(std::nullopt);
 }
 
 bool EventLoop::turn(std::optional<Duration> timeout) {

@@ -105,7 +105,8 @@ public:
     /// Events already fetched for `source` are dropped as well.
     void remove(int fd, EventSource& source);
 
-    /// `on_signal` is called from the loop for each of `signals`, which are blocked for the process.
+    /// `on_signal` is called from the loop for each of `signals`, which are blocked for the
+    /// process.
     void watch_signals(const std::vector<int>& signals, std::function<void(int)> on_signal);
 
     /// Either does nothing for a task that is already waiting.
@@ -123,7 +124,8 @@ public:
 
     void run();
     void stop() { stopping_ = true; }
-    /// One turn; waits at most `timeout` (none: until something happens). True if a source was ready.
+    /// One turn; waits at most `timeout` (none: until something happens). True if a source was
+    /// ready.
     bool turn(std::optional<Duration> timeout);
 
 private:

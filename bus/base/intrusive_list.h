@@ -42,7 +42,8 @@ public:
     IntrusiveList(IntrusiveList&&) = delete;
     IntrusiveList& operator=(IntrusiveList&&) = delete;
     ~IntrusiveList() {
-        while (!empty()) front().ListLink<Tag>::unlink();
+        while (!empty())
+            front().ListLink<Tag>::unlink();
     }
 
     [[nodiscard]] bool empty() const { return head_.next_ == &head_; }
