@@ -149,8 +149,8 @@ class RawClient(RawStream):
     `group` are other clients of the same bus on whose messages drain() waits.
     """
 
-    def __init__(self, address, fds=True, hello=True, auth=True):
-        super().__init__(open_socket(address))
+    def __init__(self, address, fds=True, hello=True, auth=True, connection=None):
+        super().__init__(connection or open_socket(address))
         self.inbox = []
         self.name = None
         self.group = []
