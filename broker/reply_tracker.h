@@ -43,7 +43,7 @@ public:
     /// For a reload. Calls under way keep their start, so a new timeout counts for them as well.
     void set_limits(ReplyLimits limits) { limits_ = limits; }
 
-    /// Errors: Duplicate, LimitExceeded (checked first); nothing is remembered then.
+    /// Errors: Duplicate (the first to be checked), LimitExceeded; nothing is remembered then.
     bus::Result<void, ExpectError> expect(AwaitedReply awaited, TimePoint now);
     /// Ends the wait: the reply has come, or the call could not be delivered after all.
     /// False where nobody waits for it: the reply is not requested.
@@ -100,8 +100,11 @@ private:
     [[nodiscard]] std::uint32_t find_participant(PeerId peer) const;
     std::uint32_t find_or_add_participant(PeerId peer);
     void drop_if_idle(std::uint32_t participant);
-    void append(List& list, std::uint32_t call, Link Call::*link);
-    void unlink(List& list, std::uint32_t call, Link Call::*link);
+    template <auto kLink>
+    void append(List& list, std::uint32_t call);
+    template <auto kLink>
+    void unlink(List& list, std::uint32_t call);
+    AwaitedReply end(std::uint32_t call);
     AwaitedReply end(std::uint32_t call, std::uint64_t hash);
     std::optional<AwaitedReply> take_first_of_callee(PeerId callee);
     std::optional<AwaitedReply> take_first_expired(TimePoint now);
