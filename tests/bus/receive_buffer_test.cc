@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/receive_buffer.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "bus/message_builder.h"
+#include "bus/send_buffer.h"
+#include "bus/wire_reader.h"
+
+namespace buzon::bus {
+namespace {
+
+using Bytes = std::vector<std::byte>;
+
+/// Both ends of a stream: raw bytes in, messages out.
+class Stream : public testing::Test {
+protected:
+    Stream() {
+        std::array<int, 2> ends{};
+        if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) < 0)
+            std::abort();
+        ours_.reset(ends[0]);
+        theirs_.reset(ends[1]);
+        const int room = 4 << 20;
+        ::setsockopt(theirs_.get(), SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+        buffer_.allow_descriptors(true);
+    }
+    void send(std::span<const std::byte> bytes) {
+        while (!bytes.empty()) {
+            const ssize_t sent = ::send(theirs_.get(), bytes.data(), bytes.size(), 0);
+            if (sent < 0) {
+                take_all();
+                continue;
+            }
+            bytes = bytes.subspan(static_cast<std::size_t>(sent));
+        }
+    }
+    /// Reads once and cuts out all messages, as a turn of the broker does.
+    std::optional<StreamError> turn() {
+        EXPECT_TRUE(buffer_.fill(ours_.get()));
+        while (true) {
+            auto message = buffer_.next(limits_);
+            if (!message) return message.error();
+            if (!*message) break;
+            serials_.push_back((*message)->header().serial);
+            bodies_.emplace_back((*message)->body().begin(), (*message)->body().end());
+            owned_.push_back(static_cast<bool>((*message)->storage()));
+            descriptors_.push_back(
+                (*message)->descriptors() ? (*message)->descriptors()->descriptors.size() : 0);
+        }
+        buffer_.park();
+        return std::nullopt;
+    }
+    void take_all() {
+        for (int i = 0; i < 100; ++i)
+            ASSERT_EQ(turn(), std::nullopt);
+    }
+    static Bytes message(std::uint32_t serial, std::size_t body_bytes, std::uint32_t fds = 0) {
+        MessageBuilder builder;
+        builder.start_body().write_string(std::string(body_bytes, 'x'));
+        const auto built = builder.build({.serial = serial,
+                                          .unix_fds = fds,
+                                          .path = "/",
+                                          .interface = "a.b",
+                                          .member = "M",
+                                          .signature = "s"});
+        Bytes bytes(built.head.begin(), built.head.end());
+        bytes.insert(bytes.end(), built.body.begin(), built.body.end());
+        return bytes;
+    }
+    /// Descriptors with the first of `bytes`.
+    void send_with_descriptors(const Bytes& bytes, std::size_t count) {
+        std::vector<FileDescriptor> copies;
+        for (std::size_t i = 0; i < count; ++i)
+            copies.emplace_back(::fcntl(ours_.get(), F_DUPFD_CLOEXEC, 3));
+        BlockPool pool;
+        SendBuffer out(pool);
+        Header none;
+        out.append({none, bytes, {}, nullptr, make_ref<DescriptorSet>(std::move(copies))});
+        ASSERT_TRUE(out.flush(theirs_.get()));
+    }
+
+    BlockPool pool_;
+    ReadArena arena_;
+    ReceiveBuffer buffer_{arena_, pool_};
+    StreamLimits limits_;
+    FileDescriptor ours_, theirs_;
+    std::vector<std::uint32_t> serials_;
+    std::vector<Bytes> bodies_;
+    std::vector<bool> owned_;
+    std::vector<std::size_t> descriptors_;
+};
+
+TEST_F(Stream, CutsOutAllMessagesOfOneRead) {
+    Bytes all;
+    for (std::uint32_t serial = 1; serial <= 5; ++serial) {
+        const Bytes one = message(serial, serial * 10);
+        all.insert(all.end(), one.begin(), one.end());
+    }
+    send(all);
+    EXPECT_EQ(turn(), std::nullopt);
+    EXPECT_EQ(serials_, (std::vector<std::uint32_t>{1, 2, 3, 4, 5}));
+    EXPECT_FALSE(buffer_.is_mid_message());
+    EXPECT_EQ(buffer_.held_bytes(), 0U) << "an idle connection holds nothing";
+    EXPECT_EQ(pool_.blocks_in_use(), 0U);
+}
+
+TEST_F(Stream, WaitsForTheRestWhereverAMessageIsCut) {
+    const Bytes one = message(9, 100);
+    for (std::size_t cut = 1; cut < one.size(); ++cut) {
+        serials_.clear();
+        send(std::span(one).first(cut));
+        EXPECT_EQ(turn(), std::nullopt);
+        EXPECT_TRUE(serials_.empty()) << "after " << cut << " bytes";
+        EXPECT_TRUE(buffer_.is_mid_message());
+        send(std::span(one).subspan(cut));
+        EXPECT_EQ(turn(), std::nullopt);
+        EXPECT_EQ(serials_, std::vector<std::uint32_t>{9});
+    }
+}
+
+TEST_F(Stream, LargeMessagesOwnTheirBytesAndSmallOnesFollowThem) {
+    const Bytes large = message(1, 300'000);
+    const Bytes small = message(2, 10);
+    Bytes all = large;
+    all.insert(all.end(), small.begin(), small.end());
+    send(all);
+    take_all();
+    ASSERT_EQ(serials_, (std::vector<std::uint32_t>{1, 2}));
+    EXPECT_EQ(owned_, (std::vector<bool>{true, false}));
+    EXPECT_EQ(bodies_[0].size(), 300'005U);
+    EXPECT_EQ(bodies_[0], Bytes(large.end() - 300'005, large.end()));
+    EXPECT_EQ(pool_.blocks_in_use(), 0U);
+}
+
+TEST_F(Stream, LeftOverMessagesSurviveBeingParked) {
+    Bytes all = message(1, 20);
+    const Bytes second = message(2, 20);
+    all.insert(all.end(), second.begin(), second.end());
+    send(all);
+    ASSERT_TRUE(buffer_.fill(ours_.get()));
+    EXPECT_TRUE(*buffer_.next(limits_));
+    buffer_.park();
+    EXPECT_TRUE(buffer_.is_mid_message());
+    buffer_.unpark();
+    const auto message = buffer_.next(limits_);
+    ASSERT_TRUE(message && *message);
+    EXPECT_EQ((*message)->header().serial, 2U);
+}
+
+TEST_F(Stream, ReportsABrokenHeaderAfterTheMessagesBeforeIt) {
+    Bytes all = message(1, 20);
+    Bytes broken = message(2, 20);
+    broken[0] = std::byte{'x'};
+    all.insert(all.end(), broken.begin(), broken.end());
+    send(all);
+    EXPECT_EQ(turn(), StreamError::Header);
+    EXPECT_EQ(buffer_.header_error(), HeaderError::ByteOrderUnknown);
+    EXPECT_EQ(serials_, std::vector<std::uint32_t>{1});
+}
+
+TEST_F(Stream, RefusesAMessageOverTheLimitAfterSixteenBytes) {
+    limits_.max_message_bytes = 1000;
+    const Bytes one = message(1, 2000);
+    send(std::span(one).first(16));
+    EXPECT_EQ(turn(), StreamError::Header);
+    EXPECT_EQ(buffer_.header_error(), HeaderError::MessageTooLong);
+}
+
+TEST_F(Stream, AnAnnouncedGiantHoldsOnlyWhatHasArrived) {
+    limits_.max_message_bytes = kMaxMessageBytes;
+    Bytes giant = message(1, 10);
+    store_unsigned(&giant[4], std::uint32_t{100'000'000}, ByteOrder::Little);
+    send(giant);
+    EXPECT_EQ(turn(), std::nullopt);
+    EXPECT_TRUE(buffer_.is_mid_message());
+    EXPECT_EQ(buffer_.held_bytes(), giant.size());
+}
+
+TEST_F(Stream, DescriptorsGoToTheMessagesThatClaimThem) {
+    Bytes all = message(1, 10, 2);
+    for (const Bytes& more : {message(2, 10), message(3, 10, 1)})
+        all.insert(all.end(), more.begin(), more.end());
+    send_with_descriptors(all, 3);
+    EXPECT_EQ(turn(), std::nullopt);
+    EXPECT_EQ(descriptors_, (std::vector<std::size_t>{2, 0, 1}));
+    EXPECT_EQ(buffer_.waiting_descriptors(), 0U);
+}
+
+TEST_F(Stream, DescriptorsMayComeWithTheFirstPartOfTheirMessage) {
+    const Bytes one = message(1, 100, 1);
+    send_with_descriptors(Bytes(one.begin(), one.begin() + 20), 1);
+    EXPECT_EQ(turn(), std::nullopt);
+    EXPECT_EQ(buffer_.waiting_descriptors(), 1U);
+    send(std::span(one).subspan(20));
+    EXPECT_EQ(turn(), std::nullopt);
+    EXPECT_EQ(descriptors_, std::vector<std::size_t>{1});
+}
+
+TEST_F(Stream, NamesWhatIsWrongWithDescriptors) {
+    send(message(1, 10, 1));
+    EXPECT_EQ(turn(), StreamError::DescriptorsMissing);
+}
+
+TEST_F(Stream, RefusesMoreDescriptorsThanTheLimit) {
+    limits_.max_message_descriptors = 2;
+    send_with_descriptors(message(1, 10, 3), 3);
+    EXPECT_EQ(turn(), StreamError::TooManyDescriptors);
+}
+
+TEST_F(Stream, RefusesDescriptorsThatWereNotNegotiated) {
+    buffer_.allow_descriptors(false);
+    send_with_descriptors(message(1, 10, 1), 1);
+    EXPECT_EQ(turn(), StreamError::DescriptorsNotNegotiated);
+}
+
+TEST_F(Stream, DoesNotCollectDescriptorsThatNoMessageClaims) {
+    limits_.max_message_descriptors = 16;
+    std::optional<StreamError> error;
+    for (int i = 0; i < 10 && !error; ++i) {
+        send_with_descriptors(message(static_cast<std::uint32_t>(i + 1), 10), 100);
+        error = turn();
+    }
+    EXPECT_EQ(error, StreamError::TooManyDescriptors);
+}
+
+TEST_F(Stream, TellsTheEndOfTheStream) {
+    theirs_.reset();
+    const auto status = buffer_.fill(ours_.get());
+    ASSERT_TRUE(status);
+    EXPECT_EQ(*status, ReadStatus::EndOfStream);
+}
+
+}  // namespace
+}  // namespace buzon::bus
