@@ -11,6 +11,7 @@
 #include <fstream>
 #include <limits>
 #include <system_error>
+#include <utility>
 
 #include "bus/wire_writer.h"
 #include "tests/bench/client.h"
@@ -109,19 +110,17 @@ std::vector<std::string> broker_options(int controller) {
 
 void add_listener(const bus::FileDescriptor& controller, const std::string& socket_path) {
     const auto listener = listen_at(socket_path);
-    bus::WireWriter body;
-    body.write_string("/org/bus1/DBus/Listener/0");
-    body.write_uint32(0);
-    write_open_policy(body);
-    Client(controller.duplicate())
-        .call(make_call({.destination = "",
-                         .path = "/org/bus1/DBus/Broker",
-                         .interface = "org.bus1.DBus.Broker",
-                         .member = "AddListener",
-                         .signature = "ohv",
-                         .body = body.bytes(),
-                         .fds = 1}),
-              listener.get());
+    auto call = make_call({.unix_fds = 1,
+                           .path = "/org/bus1/DBus/Broker",
+                           .interface = "org.bus1.DBus.Broker",
+                           .member = "AddListener",
+                           .signature = "ohv"},
+                          [](bus::WireWriter& body) {
+                              body.write_string("/org/bus1/DBus/Listener/0");
+                              body.write_uint32(0);
+                              write_open_policy(body);
+                          });
+    Client(controller.duplicate()).call(std::move(call), listener.get());
 }
 
 }  // namespace buzon::bench

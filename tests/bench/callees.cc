@@ -33,7 +33,7 @@ private:
     void add_reply(Client& client, std::span<const std::byte> call) {
         // A callee has one caller, so the reply is built once.
         if (reply_.empty()) {
-            reply_ = make_reply(header_text(call, bus::FieldCode::Sender).value_or(""));
+            reply_ = make_reply(header_of(call).sender);
         }
         set_serial(reply_, client.next_serial());
         set_reply_serial(reply_, serial_of(call));

@@ -14,9 +14,6 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "bus/wire_reader.h"
-#include "bus/wire_writer.h"
-
 namespace buzon::bench {
 namespace {
 
@@ -55,15 +52,6 @@ Bytes to_bytes(std::string_view text) {
     return {bytes.begin(), bytes.end()};
 }
 
-Bytes driver_call(std::string_view member, std::string_view signature, const Bytes& body) {
-    return make_call({.destination = bus::kDriverName,
-                      .path = bus::kDriverPath,
-                      .interface = bus::kDriverName,
-                      .member = member,
-                      .signature = signature,
-                      .body = body});
-}
-
 void close_descriptors(msghdr& header) {
     for (auto* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
         if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
@@ -86,7 +74,7 @@ Client::Client(bus::FileDescriptor connected, bool says_hello)
     limit_waits(fd());
     Bytes hello;
     if (says_hello) {
-        hello = driver_call("Hello", "", {});
+        hello = make_driver_call("Hello");
         set_serial(hello, next_serial());
     }
     authenticate(hello);
@@ -133,29 +121,23 @@ Bytes Client::call(Bytes message, int descriptor) {
 
 std::optional<Bytes> Client::take_reply(std::uint32_t serial) {
     while (const auto message = next_message()) {
-        if (reply_serial_of(*message) != serial) continue;
-        if (type_of(*message) == bus::MessageType::Error) {
-            throw std::runtime_error(
-                fmt::format("a call got {}: {}",
-                            header_text(*message, bus::FieldCode::ErrorName).value_or("an error"),
-                            first_string(*message).value_or("")));
-        }
+        if (header_of(*message).reply_serial != serial) continue;
+        throw_if_error(*message);
         return Bytes(message->begin(), message->end());
     }
     return std::nullopt;
 }
 
 void Client::request_name(std::string_view name) {
-    bus::WireWriter body;
-    body.write_string(name);
-    body.write_uint32(bus::kNameDoNotQueue);
-    call(driver_call("RequestName", "su", body.take()));
+    call(make_driver_call("RequestName", "su", [&](bus::WireWriter& body) {
+        body.write_string(name);
+        body.write_uint32(bus::kNameDoNotQueue);
+    }));
 }
 
 void Client::add_match(std::string_view rule) {
-    bus::WireWriter body;
-    body.write_string(rule);
-    call(driver_call("AddMatch", "s", body.take()));
+    call(
+        make_driver_call("AddMatch", "s", [&](bus::WireWriter& body) { body.write_string(rule); }));
 }
 
 void Client::send(std::span<const std::byte> bytes, int descriptor) {

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the broker does to the bytes of every message, by itself: check a body against its
-// signature. With google-benchmark: build/tests/bench/buzon-micro-bench --benchmark_filter=…
+// What the broker does to the bytes of every message, by itself: check its header, set its sender,
+// check its body. With google-benchmark: build/tests/bench/buzon-micro-bench --benchmark_filter=…
 #include <benchmark/benchmark.h>
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "bus/body_check.h"
+#include "bus/header.h"
+#include "bus/message_builder.h"
 #include "bus/wire_writer.h"
 
 namespace buzon::bus {
@@ -75,6 +78,47 @@ void check(benchmark::State& state, const Body& body) {
     state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) *
                             static_cast<std::int64_t>(body.bytes.size()));
 }
+
+void parse(benchmark::State& state, const std::vector<std::byte>& message) {
+    for (auto _ : state) {
+        auto header = parse_header(message);
+        if (!header) state.SkipWithError("the header is invalid");
+        benchmark::DoNotOptimize(header);
+    }
+}
+
+void stamp(benchmark::State& state, const std::vector<std::byte>& message) {
+    const auto header = parse_header(message);
+    std::vector<std::byte> out;
+    for (auto _ : state) {
+        out.clear();
+        stamp_sender(header.value(), message, ":1.42", out);
+        benchmark::DoNotOptimize(out.data());
+    }
+}
+
+/// The heads of a call, its reply and a signal.
+std::vector<std::byte> head_of(const MessageFields& fields) {
+    MessageBuilder builder;
+    const auto head = builder.build(fields).head;
+    return {head.begin(), head.end()};
+}
+
+const MessageFields kCall{.type = MessageType::MethodCall,
+                          .path = "/org/example/Object",
+                          .interface = "org.example.Interface",
+                          .member = "Method",
+                          .destination = "org.example.Service"};
+const MessageFields kReply{
+    .type = MessageType::MethodReturn, .reply_serial = 7, .destination = ":1.41"};
+const MessageFields kSignal{
+    .path = "/org/example/Object", .interface = "org.example.Interface", .member = "Changed"};
+
+BENCHMARK_CAPTURE(parse, call, head_of(kCall));
+BENCHMARK_CAPTURE(parse, reply, head_of(kReply));
+BENCHMARK_CAPTURE(parse, signal, head_of(kSignal));
+BENCHMARK_CAPTURE(stamp, call, head_of(kCall));
+BENCHMARK_CAPTURE(stamp, reply, head_of(kReply));
 
 constexpr std::size_t kLarge = std::size_t{64} << 10;
 

@@ -5,10 +5,8 @@
 #include <fmt/format.h>
 #include <sys/prctl.h>
 
-#include <algorithm>
-#include <array>
 #include <chrono>
-#include <stdexcept>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -56,8 +54,12 @@ constexpr Workload kWorkloads[] = {
      .kind = Kind::PacedCalls},
 };
 
-Bytes body_of(const Workload& workload) {
-    bus::WireWriter body;
+std::string_view signature_of(const Workload& workload) {
+    if (workload.with_descriptor) return "h";
+    return workload.body_bytes > 0 ? "ay" : "s";
+}
+
+void write_body_of(const Workload& workload, bus::WireWriter& body) {
     if (workload.with_descriptor) {
         body.write_uint32(0);
     } else if (workload.body_bytes == 0) {
@@ -69,30 +71,21 @@ Bytes body_of(const Workload& workload) {
         }
         body.end_array(array);
     }
-    return body.take();
 }
 
 Bytes call_of(const Workload& workload, std::size_t callee) {
+    const auto name = callee_name(callee);
     if (workload.kind == Kind::DriverCalls) {
-        bus::WireWriter body;
-        body.write_string(callee_name(callee));
-        return make_call({.destination = bus::kDriverName,
-                          .path = bus::kDriverPath,
-                          .interface = bus::kDriverName,
-                          .member = "GetNameOwner",
-                          .signature = "s",
-                          .body = body.bytes()});
+        return make_driver_call("GetNameOwner", "s",
+                                [&](bus::WireWriter& body) { body.write_string(name); });
     }
-    const auto body = body_of(workload);
-    return make_call({.destination = callee_name(callee),
+    return make_call({.unix_fds = workload.with_descriptor ? 1U : 0U,
                       .path = "/org/buzon/Bench",
                       .interface = kInterface,
                       .member = "Answer",
-                      .signature = workload.with_descriptor   ? "h"
-                                   : workload.body_bytes == 0 ? "s"
-                                                              : "ay",
-                      .body = body,
-                      .fds = workload.with_descriptor ? 1U : 0U});
+                      .destination = name,
+                      .signature = signature_of(workload)},
+                     [&](bus::WireWriter& body) { write_body_of(workload, body); });
 }
 
 /// Copies of one message in a row, so that a batch of them is one write.
@@ -127,13 +120,6 @@ private:
     Bytes copies_;
 };
 
-void refuse_error(std::span<const std::byte> message) {
-    if (type_of(message) != bus::MessageType::Error) return;
-    throw std::runtime_error(fmt::format(
-        "a call got {}: {}", header_text(message, bus::FieldCode::ErrorName).value_or("an error"),
-        first_string(message).value_or("")));
-}
-
 /// The calling side of all pairs of a workload.
 class Callers {
 public:
@@ -165,7 +151,7 @@ public:
             std::size_t replies = 0;
             clients_[i].receive([&](std::span<const std::byte> message) {
                 if (type_of(message) == bus::MessageType::MethodReturn) ++replies;
-                refuse_error(message);
+                throw_if_error(message);
             });
             on_replies(i, replies);
         });
@@ -196,7 +182,8 @@ void make_paced_calls(Callers& callers, Meter& meter) {
     std::uint64_t done = 0;
     auto next = Meter::Clock::now();
     do {
-        next += kPace;
+        while (next <= Meter::Clock::now())
+            next += kPace;
         std::this_thread::sleep_until(next);
         const auto sent = Meter::Clock::now();
         callers.send(0, 1);
