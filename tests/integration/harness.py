@@ -77,6 +77,22 @@ def private_directory():
         shutil.rmtree(path, ignore_errors=True)
 
 
+def umask():
+    """Ours, which the daemon inherits."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def is_running(pid):
+    """Whether a process that may not be our child still runs."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def clean_environment(**changes):
     """Our environment without the bus that it may name, and with `changes`."""
     unwanted = ("DBUS_SESSION_BUS_ADDRESS", "DBUS_SESSION_BUS_PID", "DBUS_SYSTEM_BUS_ADDRESS",
@@ -171,10 +187,9 @@ def each_named(rows):
     return each([(row[0], *row) for row in rows])
 
 
-class BusTestCase(unittest.TestCase):
-    """Tests against one running daemon, shared by all tests with the same `config`."""
+class TableTestCase(unittest.TestCase):
+    """Tests whose methods may be marked with each()."""
 
-    config = busconfig()
     maxDiff = None
 
     def __init_subclass__(cls, **kwargs):
@@ -186,6 +201,12 @@ class BusTestCase(unittest.TestCase):
                     title = f"{name} {row[0]}"
                     assert not hasattr(cls, title), f"two rows are named {title!r}"
                     setattr(cls, title, functools.partialmethod(function, *row[1:]))
+
+
+class BusTestCase(TableTestCase):
+    """Tests against one running daemon, shared by all tests with the same `config`."""
+
+    config = busconfig()
 
     @property
     def bus(self):

@@ -5,7 +5,7 @@ import os
 
 import harness
 from driver_case import MONITORING
-from rawclient import BUS_NAME, BUS_PATH, BusError
+from rawclient import BUS_NAME, BusError
 from wire import CALL, ERROR, RETURN, SIGNAL, Message
 
 ERRORS = "org.freedesktop.DBus.Error."
