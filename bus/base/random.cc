@@ -3,7 +3,9 @@
 
 #include <sys/random.h>
 
+#include <array>
 #include <cerrno>
+#include <string_view>
 #include <system_error>
 
 namespace buzon::bus {
@@ -17,6 +19,23 @@ void fill_random(std::span<std::byte> bytes) {
         }
         bytes = bytes.subspan(static_cast<std::size_t>(got));
     }
+}
+
+std::string random_alphanumerics(std::size_t count) {
+    constexpr std::string_view kAlphabet =
+        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    // Bytes from here on would make the first letters likelier than the others.
+    constexpr unsigned kLimit = 256 - 256 % kAlphabet.size();
+    std::string text;
+    while (text.size() < count) {
+        std::array<std::byte, 16> random{};
+        fill_random(random);
+        for (const std::byte byte : random) {
+            const auto value = std::to_integer<unsigned>(byte);
+            if (value < kLimit && text.size() < count) text += kAlphabet[value % kAlphabet.size()];
+        }
+    }
+    return text;
 }
 
 }  // namespace buzon::bus
