@@ -20,9 +20,14 @@ double read_total(const std::string& path) {
     throw std::runtime_error(fmt::format("valgrind left no total in {}", path));
 }
 
-double instructions_of_run(const Workload& workload,
-                           const BusProgram& program,
-                           std::uint64_t operations) {
+struct Run {
+    double operations = 0;  // a few more than asked for, because replies come in batches
+    double instructions = 0;
+};
+
+Run run_under_valgrind(const Workload& workload,
+                       const BusProgram& program,
+                       std::uint64_t operations) {
     const ScratchDirectory directory;
     // %p: what the bus forks gets files of its own.
     RunningBus bus(program, {"valgrind", "--tool=callgrind",
@@ -30,9 +35,8 @@ double instructions_of_run(const Workload& workload,
     const auto pid = bus.pid();
     const auto sample = run_workload(workload, bus, Plan{.operations = operations});
     bus.stop();
-    // Replies come in batches, so a run may end a little late.
-    return read_total(fmt::format("{}/out.{}", directory.path(), pid)) *
-           (static_cast<double>(operations) / sample.operations);
+    return {.operations = sample.operations,
+            .instructions = read_total(fmt::format("{}/out.{}", directory.path(), pid))};
 }
 
 }  // namespace
@@ -42,11 +46,12 @@ InstructionCount count_instructions(const Workload& workload,
                                     std::uint64_t operations) {
     constexpr std::uint64_t kBroadcastShare = 10;
     if (workload.kind == Workload::Kind::FanOut) operations /= kBroadcastShare;
-    const double once = instructions_of_run(workload, program, operations);
-    const double twice = instructions_of_run(workload, program, 2 * operations);
+    const auto once = run_under_valgrind(workload, program, operations);
+    const auto twice = run_under_valgrind(workload, program, 2 * operations);
     return {.workload = std::string(workload.name),
             .bus = program.name,
-            .per_operation = (twice - once) / static_cast<double>(operations)};
+            .per_operation =
+                (twice.instructions - once.instructions) / (twice.operations - once.operations)};
 }
 
 }  // namespace buzon::bench

@@ -164,7 +164,8 @@ private:
     bus::FileDescriptor descriptor_;
 };
 
-void make_calls(Callers& callers, bool lock_step, Meter& meter) {
+void make_calls(const Workload& workload, Callers& callers, Meter& meter) {
+    const auto in_flight = workload.peers * workload.in_flight;
     std::uint64_t done = 0;
     callers.send_first();
     for (bool more = true; more;) {
@@ -173,8 +174,13 @@ void make_calls(Callers& callers, bool lock_step, Meter& meter) {
             done += replies;
             callers.send(caller, replies);
         });
-        if (done > before) more = lock_step ? meter.go_on_in_lock_step(done) : meter.go_on(done);
+        if (done == before) continue;
+        more = in_flight == 1 ? meter.go_on_in_lock_step(done) : meter.go_on(done);
     }
+    // No reply may be missing; and when instructions are counted, no work may be left half done.
+    const auto all = done + in_flight;
+    while (done < all)
+        callers.wait([&](std::size_t, std::size_t replies) { done += replies; });
 }
 
 void make_paced_calls(Callers& callers, Meter& meter) {
@@ -196,40 +202,62 @@ void make_paced_calls(Callers& callers, Meter& meter) {
     } while (meter.go_on(done));
 }
 
-void make_driver_calls(Callers& callers, Meter& meter) {
+void make_driver_calls(const Workload& workload, Callers& callers, Meter& meter) {
     callers.client(0).request_name(callee_name(0));
-    make_calls(callers, false, meter);
+    make_calls(workload, callers, meter);
 }
 
-/// One process publishes and receives: a signal counts when its last subscriber has it.
-void broadcast(const Workload& workload, const RunningBus& bus, Meter& meter) {
-    ClientSet subscribers(bus.socket_path(), workload.peers);
-    for (std::size_t i = 0; i < subscribers.size(); ++i) {
-        subscribers[i].add_match(fmt::format("type='signal',interface='{}'", kInterface));
+class Subscribers {
+public:
+    Subscribers(const Workload& workload, const RunningBus& bus)
+        : clients_(bus.socket_path(), workload.peers), receipts_(workload.in_flight) {
+        for (std::size_t i = 0; i < clients_.size(); ++i) {
+            clients_[i].add_match(fmt::format("type='signal',interface='{}'", kInterface));
+        }
     }
+
+    /// Waits once; returns how many signals have reached their last subscriber.
+    std::size_t wait() {
+        std::size_t completed = 0;
+        clients_.wait([&](std::size_t i) {
+            clients_[i].receive([&](std::span<const std::byte> message) {
+                if (type_of(message) == bus::MessageType::Signal) completed += count(message);
+            });
+        });
+        return completed;
+    }
+
+private:
+    /// 1 if all subscribers have it now.
+    std::size_t count(std::span<const std::byte> signal) {
+        auto& receipts = receipts_[serial_of(signal) % receipts_.size()];
+        if (++receipts < clients_.size()) return 0;
+        receipts = 0;
+        return 1;
+    }
+
+    ClientSet clients_;
+    // No more signals are under way than this has places, so serials modulo that tell them apart.
+    std::vector<std::size_t> receipts_;
+};
+
+/// One process publishes and receives, so that it knows when the last subscriber has a signal.
+void broadcast(const Workload& workload, const RunningBus& bus, Meter& meter) {
+    Subscribers subscribers(workload, bus);
     Client publisher(bus.socket_path());
     Batch batch(make_signal(kInterface, "Changed"), workload.in_flight);
-
-    // At most `in_flight` signals are under way, so serials modulo that number tell them apart.
-    std::vector<std::size_t> receipts(workload.in_flight);
     std::uint64_t done = 0;
     batch.send(publisher, workload.in_flight);
     for (bool more = true; more;) {
-        std::size_t completed = 0;
-        subscribers.wait([&](std::size_t i) {
-            subscribers[i].receive([&](std::span<const std::byte> message) {
-                if (type_of(message) != bus::MessageType::Signal) return;
-                auto& count = receipts[serial_of(message) % receipts.size()];
-                if (++count < subscribers.size()) return;
-                count = 0;
-                ++completed;
-            });
-        });
+        const auto completed = subscribers.wait();
         if (completed == 0) continue;
         done += completed;
         batch.send(publisher, completed);
         more = meter.go_on(done);
     }
+    const auto all = done + workload.in_flight;
+    while (done < all)
+        done += subscribers.wait();
 }
 
 }  // namespace
@@ -249,10 +277,8 @@ Sample run_workload(const Workload& workload, const RunningBus& bus, const Plan&
     Callers callers(workload, bus);
     Meter meter(plan, bus.cpu_clock());
     switch (workload.kind) {
-        case Kind::Calls:
-            make_calls(callers, workload.peers * workload.in_flight == 1, meter);
-            break;
-        case Kind::DriverCalls: make_driver_calls(callers, meter); break;
+        case Kind::Calls: make_calls(workload, callers, meter); break;
+        case Kind::DriverCalls: make_driver_calls(workload, callers, meter); break;
         case Kind::PacedCalls: make_paced_calls(callers, meter); break;
         case Kind::FanOut: break;
     }
