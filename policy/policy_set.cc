@@ -2,6 +2,7 @@
 #include "policy/policy_set.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>

@@ -25,7 +25,7 @@ namespace buzon::policy {
 struct PeerIdentity {
     /// Absent for an anonymous peer.
     std::optional<uid_t> uid;
-    /// Blocks of groups apply in this order, so a later one wins.
+    /// In any order: blocks of groups apply by ascending number, as in dbus-daemon.
     std::span<const gid_t> gids = {};
     /// Nobody is, as from dbus-daemon 1.15 on; there is no back end that would know.
     bool at_console = false;
@@ -42,6 +42,8 @@ public:
     ~PolicySet() = default;
 
     /// May `peer` connect at all? Where no rule says, only `bus_owner` may.
+    /// Compat: rules on groups look at `peer.gids`, which the kernel vouches for; dbus-daemon asks
+    /// the user database for the groups of the uid, here but not for <policy group=>.
     [[nodiscard]] Verdict may_connect(const PeerIdentity& peer, uid_t bus_owner) const;
     /// The rules for `peer`, shared with all living peers that the same blocks apply to.
     [[nodiscard]] bus::Ref<const PolicySnapshot> snapshot_for(const PeerIdentity& peer) const;
