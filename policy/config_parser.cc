@@ -67,6 +67,8 @@ private:
     void apparmor(const XmlElement& element);
 
     [[nodiscard]] PolicyBlock block_of(const XmlElement& element) const;
+    /// Throws where the last rule of `block`, which is `rule`, can't stand in it.
+    void check_belongs(const PolicyBlock& block, const XmlElement& rule) const;
 
     const SourceFile& file_;
     const ConfigEnvironment& environment_;
@@ -254,6 +256,15 @@ PolicyBlock BusconfigParser::block_of(const XmlElement& element) const {
                               name == "context" ? "default or mandatory" : "true or false"));
 }
 
+void BusconfigParser::check_belongs(const PolicyBlock& block, const XmlElement& rule) const {
+    const bool of_somebody =
+        block.context == PolicyContext::User || block.context == PolicyContext::Group;
+    if (!of_somebody || !std::holds_alternative<ConnectRule>(block.rules.back().match)) return;
+    fail(rule,
+         "who may connect is said in <policy context=\"default\"> or \"mandatory\", not in that of "
+         "a user or group");
+}
+
 void BusconfigParser::policy(const XmlElement& element) {
     PolicyBlock block = block_of(element);
     block.rules.reserve(element.children.size());
@@ -264,6 +275,7 @@ void BusconfigParser::policy(const XmlElement& element) {
                                     child.name));
         }
         block.rules.push_back(parse_rule(file_, child));
+        check_belongs(block, child);
     }
     config_.policies.push_back(std::move(block));
 }

@@ -53,7 +53,8 @@ public:
         const auto before = out_.size();
         if (rule.sender) add("receive_sender", *rule.sender);
         conditions("receive_", rule.message);
-        if (out_.find(" receive_", before) == std::string::npos) add("receive_sender", "*");
+        const bool says_nothing = out_.find(" receive_", before) == std::string::npos;
+        if (says_nothing && !rule.message.eavesdrop) add("receive_sender", "*");
     }
 
     void operator()(const OwnRule& rule) {

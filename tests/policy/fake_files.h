@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <initializer_list>
 #include <map>
 #include <string>
 #include <utility>
@@ -16,7 +17,8 @@ namespace buzon::policy {
 class FakeFiles final : public FileSource {
 public:
     FakeFiles() = default;
-    explicit FakeFiles(std::map<std::string, std::string> files) : files_(std::move(files)) {}
+    FakeFiles(std::initializer_list<std::pair<const std::string, std::string>> files)
+        : files_(files) {}
 
     void add(const std::string& path, std::string text) { files_[path] = std::move(text); }
 
@@ -49,8 +51,8 @@ private:
 
 /// The configuration with these elements inside <busconfig>, and a <listen> before them.
 inline Config config_of(const std::string& elements) {
-    FakeFiles files({{"/main.conf",
-                      "<busconfig><listen>unix:tmpdir=/tmp</listen>" + elements + "</busconfig>"}});
+    FakeFiles files{
+        {"/main.conf", "<busconfig><listen>unix:tmpdir=/tmp</listen>" + elements + "</busconfig>"}};
     return load_config("/main.conf", ConfigEnvironment{}, files);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What rules decide, in tables: the rules of each row stand alone in the policy of the peer.
+// What rules decide, in tables: the rules of each row stand alone in the policy of the peer. All
+// these verdicts were compared with dbus-daemon 1.14.10 over real sockets.
 #include <string>
 #include <string_view>
 #include <vector>
