@@ -72,6 +72,8 @@ public:
     [[nodiscard]] std::string_view open_ended_path(unsigned index);
 
 private:
+    /// Whether a prefix keeps the byte that ends it.
+    enum class Boundary : std::uint8_t { Excluded, Included };
     struct Slot {
         std::uint64_t computed_in = 0;
         Range range;
@@ -83,8 +85,9 @@ private:
 
     void compute(MatchSelector selector);
     void compute_argument(MatchSelector selector);
-    void add_exact(std::string_view text);
-    void add_prefixes(std::string_view text, char boundary, bool with_boundary);
+    void add_field(std::string_view text);
+    void add_text(std::string_view text);
+    void add_prefixes(std::string_view text, char boundary, Boundary kind);
     void add_names(std::string_view unique_name, const OwnedNames* names);
     const std::optional<TextArgument>& argument(unsigned index);
 
