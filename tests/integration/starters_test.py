@@ -53,7 +53,7 @@ class StartersTestCase(harness.TableTestCase):
 
 
 class DbusRunSession(StartersTestCase):
-        def test_command_has_a_bus_which_ends_with_it(self):
+    def test_command_has_a_bus_which_ends_with_it(self):
         done = self.run_program("dbus-run-session", "--", *GET_ID)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stdout.strip(), "^[0-9a-f]{32}$")
