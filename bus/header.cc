@@ -5,6 +5,7 @@
 #include <cstring>
 #include <optional>
 
+#include "bus/body_check.h"
 #include "bus/names.h"
 #include "bus/signature.h"
 #include "bus/wire_reader.h"
@@ -66,8 +67,10 @@ public:
         position_ += 4;
         return value;
     }
-    /// For a field that nobody here understands: any value of the type it announces.
+    /// Any value of the type that the field announces, known to be valid.
     bool skip_value();
+    /// For a field that nobody here understands: valid all the same, to the last byte.
+    bool check_value();
 
 private:
     [[nodiscard]] std::uint8_t byte_at(std::size_t offset) const {
@@ -216,6 +219,11 @@ bool FieldWalker::skip_value() {
     return true;
 }
 
+bool FieldWalker::check_value() {
+    const auto field = head_.subspan(field_start_, position_ - field_start_);
+    return check_body("yv", field, order_).has_value();
+}
+
 std::string_view describe(HeaderError error) {
     switch (error) {
         case HeaderError::ByteOrderUnknown: return "byte order mark is neither 'l' nor 'B'";
@@ -261,6 +269,7 @@ Result<Header, HeaderError> parse_header(std::span<const std::byte> head) {
         if (fields.code() >= kFieldTypes.size()) {
             header.needs_filtering = true;
             if (!fields.skip_value()) return Unexpected{HeaderError::FieldTruncated};
+            if (!fields.check_value()) return Unexpected{HeaderError::FieldValueInvalid};
             continue;
         }
         const std::uint32_t mark = 1U << fields.code();

@@ -206,6 +206,9 @@ TEST(ParseHeader, NamesTheFirstViolation) {
          HeaderError::FieldTypeWrong},
         {"unknown field", [&](auto o) { return call(o).call().unknown(200).finish(); },
          std::nullopt},
+        {"unknown field with a bad value",
+         [&](auto o) { return call(o).call().text(200, "s", "\xff").finish(); },
+         HeaderError::FieldValueInvalid},
         {"local path",
          [&](auto o) {
              return call(o).text(1, "o", "/org/freedesktop/DBus/Local").text(3, "s", "M").finish();

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/broker.h"
+
+#include <sys/socket.h>
+
+#include <fmt/format.h>
+
+#include <system_error>
+
+namespace buzon::broker {
+
+namespace {
+
+// What the kernel holds for one peer that does not read; large messages pass in fewer writes.
+constexpr int kSendBufferBytes = 1 << 20;
+
+ReplyLimits reply_limits(const policy::Limits& limits) {
+    return {.max_replies_per_caller = limits.max_replies_per_connection,
+            .timeout = limits.reply_timeout};
+}
+
+}  // namespace
+
+Broker::Broker(bus::EventLoop& loop,
+               bus::Log& log,
+               BusIdentity identity,
+               AuthPolicy auth,
+               Settings settings,
+               SettingsLoader load_settings)
+    : auth_(std::move(auth)),
+      load_settings_(std::move(load_settings)),
+      state_(loop, log, std::move(identity), std::move(settings), bus::random_hash_seed()),
+      environment_{loop, pool_, arena_, *this, state_.settings.limits},
+      judge_(state_),
+      delivery_(state_, judge_, *this),
+      name_signals_(state_, delivery_),
+      driver_(state_, delivery_, name_signals_, *this),
+      dispatcher_(state_, judge_, delivery_, driver_, *this),
+      reply_timer_(loop, [this] { expire_replies(); }) {
+    state_.replies.set_limits(reply_limits(state_.settings.limits));
+}
+
+Broker::~Broker() = default;
+
+void Broker::add_listener(bus::FileDescriptor socket, const bus::Guid& guid) {
+    listeners_.push_back(std::make_unique<Listener>(state_.loop, state_.log, std::move(socket),
+                                                    guid, static_cast<ListenerHandler&>(*this)));
+}
+
+bool Broker::has_room() const {
+    return state_.peers.incomplete_count() < state_.settings.limits.max_incomplete_connections;
+}
+
+void Broker::on_accept(Listener& listener, bus::FileDescriptor socket) {
+    try {
+        add_connection(std::move(socket), listener.guid());
+    } catch (const std::system_error& error) {
+        state_.log.warning(bus::LogKind{"accept errors"}, "Can't serve a connection: {}",
+                           error.what());
+    }
+}
+
+void Broker::add_connection(bus::FileDescriptor socket, const bus::Guid& guid) {
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes, sizeof kSendBufferBytes);
+    auto credentials = bus::read_peer_credentials(socket.get());
+    auto auth = std::make_unique<bus::AuthServer>(bus::AuthServerOptions{
+        .guid = guid,
+        .mechanisms = auth_.mechanisms,
+        .peer_uid = credentials.uid,
+        .can_pass_fds = true,
+        .allow_anonymous = auth_.allow_anonymous,
+        .bus_owner_uid = state_.identity.owner,
+        .bus_owner_name = auth_.bus_owner_name,
+        .cookies = auth_.cookies,
+    });
+    state_.peers.adopt(std::make_unique<Peer>(environment_, std::move(socket),
+                                              std::move(credentials), std::move(auth)));
+}
+
+policy::PeerIdentity Broker::identity_of(const Peer& peer) const {
+    std::span<const gid_t> groups;
+    if (peer.user()) groups = peer.credentials().groups;
+    return {.uid = peer.user(), .gids = groups};
+}
+
+void Broker::on_authenticated(Peer& peer) {
+    const auto& policy = *state_.settings.policy;
+    const auto verdict = policy.may_connect(identity_of(peer), state_.identity.owner);
+    if (peer.user() && !verdict) {
+        const std::string by =
+            verdict.rule ? " by " + policy.files().describe(verdict.rule->location) : "";
+        state_.log.security("Connection refused{} ({})", by, peer.describe());
+        remove(peer);
+        return;
+    }
+    peer.set_policy(policy.snapshot_for(identity_of(peer)));
+}
+
+void Broker::on_message(Peer& peer, const bus::Message& message) {
+    dispatcher_.dispatch(peer, message);
+    if (!reply_timer_.is_armed() && state_.settings.limits.reply_timeout) watch_reply_timeouts();
+}
+
+void Broker::on_violation(Peer& peer, std::string_view what) {
+    retire(peer, what);
+}
+
+void Broker::retire(Peer& peer, std::string_view reason) {
+    if (peer.is_retired()) return;
+    state_.log.warning(bus::LogKind{"disconnected peers"}, "Disconnected {} ({}): {}",
+                       peer.unique_name(), peer.describe(), reason);
+    remove(peer);
+}
+
+void Broker::on_hang_up(Peer& peer) {
+    if (peer.is_retired()) return;
+    if (peer.is_monitor())
+        state_.log.info(bus::LogKind{"monitors"}, "Monitoring connection {} closed.",
+                        peer.unique_name());
+    remove(peer);
+}
+
+/// Ends a peer. It is unfindable at once and freed when the turn is over.
+void Broker::remove(Peer& peer) {
+    const bool was_active = peer.is_active();
+    const bool was_monitor = peer.is_monitor();
+    peer.retire();
+    state_.loop.dispose_later(state_.peers.release(peer));
+    if (was_monitor) state_.monitor_matches.remove_all(peer.id());
+    if (was_active) withdraw_from_bus(peer);
+    resume_listeners();
+}
+
+void Broker::resume_listeners() {
+    for (const auto& listener : listeners_)
+        listener->resume();
+}
+
+/// The order that clients rely on: its rules, its names from the last to the first, its unique
+/// name, then the callers who wait for it.
+void Broker::withdraw_from_bus(Peer& peer) {
+    state_.matches.remove_all(peer.id());
+    (void)state_.matches.remove_mentioning_unique(peer.unique_name());
+    for (const NameChange& change : state_.names.release_all(peer.id()))
+        name_signals_.announce(change, &peer);
+    name_signals_.announce_disconnected(peer);
+    state_.replies.forget_caller(peer.id());
+    answer_for(peer);
+}
+
+void Broker::answer_for(Peer& callee) {
+    state_.replies.forget_callee(callee.id(), [this](const AwaitedReply& awaited) {
+        if (Peer* caller = state_.peers.find(awaited.caller))
+            delivery_.send_error(*caller, awaited.serial, bus::error_name::kNoReply,
+                                 "Message recipient disconnected from message bus without "
+                                 "replying");
+    });
+}
+
+void Broker::watch_reply_timeouts() {
+    if (const auto deadline = state_.replies.next_deadline()) reply_timer_.arm(*deadline);
+}
+
+void Broker::expire_replies() {
+    state_.replies.expire(state_.loop.now(), [this](const AwaitedReply& awaited) {
+        if (Peer* caller = state_.peers.find(awaited.caller))
+            delivery_.send_error(*caller, awaited.serial, bus::error_name::kNoReply,
+                                 "Message did not receive a reply (timeout by message bus)");
+    });
+    watch_reply_timeouts();
+}
+
+bus::Result<void, std::string> Broker::reload() {
+    auto loaded = load_settings_();
+    if (loaded) {
+        apply(std::move(*loaded));
+        state_.log.info("Reloaded configuration");
+    } else {
+        state_.log.error("Unable to reload configuration: {}", loaded.error());
+    }
+    driver_.announce_activatable_services();
+    if (!loaded) return bus::Unexpected{loaded.error()};
+    return {};
+}
+
+void Broker::apply(Settings settings) {
+    state_.settings = std::move(settings);
+    state_.replies.set_limits(reply_limits(state_.settings.limits));
+    state_.peers.for_each([this](Peer& peer) {
+        if (peer.stage() != Peer::Stage::Authenticating)
+            peer.set_policy(state_.settings.policy->snapshot_for(identity_of(peer)));
+    });
+    resume_listeners();
+}
+
+}  // namespace buzon::broker

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the bus knows, in plain values with one owner: who is there, who has which name, who listens
+// to what, who waits for whom. Dispatcher, Driver and Delivery work on it; none of them adds to it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "broker/match_index.h"
+#include "broker/name_registry.h"
+#include "broker/peer_registry.h"
+#include "broker/reply_tracker.h"
+#include "bus/base/event_loop.h"
+#include "bus/base/hash.h"
+#include "bus/base/log.h"
+#include "policy/limits.h"
+#include "policy/policy_set.h"
+
+namespace buzon::broker {
+
+/// What a configuration says and a reload may change.
+struct Settings {
+    policy::Limits limits;
+    bus::Ref<const policy::PolicySet> policy;
+};
+
+/// What is fixed for the life of the process.
+struct BusIdentity {
+    std::string guid;  // 32 hexadecimal digits, what GetId answers
+    uid_t owner = 0;   // the effective user of this process
+    pid_t pid = 0;
+    std::string machine_id;  // 32 hexadecimal digits; empty: this machine has none
+    bool systemd_activation = false;
+    bool has_service_helper = false;
+};
+
+struct Peaks {
+    std::size_t match_rules = 0;
+    std::size_t match_rules_per_connection = 0;
+    std::size_t names = 0;
+    std::size_t names_per_connection = 0;
+};
+
+struct BusState {
+    BusState(bus::EventLoop& event_loop,
+             bus::Log& event_log,
+             BusIdentity bus_identity,
+             Settings initial,
+             bus::HashSeed seed)
+        : loop(event_loop),
+          log(event_log),
+          identity(std::move(bus_identity)),
+          settings(std::move(initial)),
+          names(seed),
+          matches(seed),
+          monitor_matches(seed, Eavesdropping::Always),
+          replies(seed) {}
+
+    bus::EventLoop& loop;
+    bus::Log& log;
+    const BusIdentity identity;
+    Settings settings;
+    PeerRegistry peers;
+    NameRegistry names;
+    MatchIndex matches;
+    MatchIndex monitor_matches;
+    ReplyTracker replies;
+    Peaks peaks;
+    std::map<std::string, std::string> activation_environment;
+    std::size_t activation_environment_bytes = 0;
+};
+
+}  // namespace buzon::broker

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/delivery.h"
+
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "broker/body_arguments.h"
+#include "bus/base/log.h"
+
+namespace buzon::broker {
+
+namespace {
+
+// What a copy into one more port costs besides its bytes; copying a byte costs an eighth of
+// reading and checking one.
+constexpr std::size_t kCostPerCopy = 64;
+constexpr std::size_t kCopyDiscount = 8;
+
+/// A message and its route in the form that match rules are tested against.
+class Subject {
+public:
+    Subject(const BusState& state, const bus::OutgoingMessage& message, const Route& route)
+        : arguments_(message.header.signature, message.body, message.header.order) {
+        const bus::Header& header = message.header;
+        subject_.type = static_cast<std::uint8_t>(header.type);
+        subject_.interface = header.interface;
+        subject_.member = header.member;
+        subject_.path = header.path;
+        subject_.destination = header.destination;
+        subject_.sender = route.sender_name;
+        subject_.arguments = &arguments_;
+        if (route.sender && route.sender->has_id())
+            subject_.sender_names = &sender_names_.emplace(state.names, route.sender->id());
+        if (route.addressed && route.addressed->has_id()) {
+            subject_.recipient = route.addressed->unique_name();
+            subject_.recipient_names =
+                &recipient_names_.emplace(state.names, route.addressed->id());
+        }
+    }
+    [[nodiscard]] const MatchSubject& get() const { return subject_; }
+
+private:
+    BodyArguments arguments_;
+    std::optional<NamesOwnedBy> sender_names_;
+    std::optional<NamesOwnedBy> recipient_names_;
+    MatchSubject subject_;
+};
+
+}  // namespace
+
+void Delivery::capture(const bus::OutgoingMessage& message, const Route& route) {
+    if (state_.monitor_matches.size() == 0) return;
+    const Subject subject(state_, message, route);
+    auto monitors = std::exchange(monitors_, {});
+    monitors.clear();
+    state_.monitor_matches.find(subject.get(), monitors);
+    for (const PeerId id : monitors)
+        if (Peer* monitor = state_.peers.find_monitor(id)) deliver_to_monitor(message, *monitor);
+    monitors_ = std::move(monitors);
+}
+
+void Delivery::deliver_to_monitor(const bus::OutgoingMessage& message, Peer& monitor) {
+    if (message.descriptors && !monitor.accepts_descriptors()) return;
+    if (monitor.port().queued_bytes() > state_.settings.limits.max_outgoing_bytes) {
+        monitor.port().flush();
+        if (monitor.port().queued_bytes() > state_.settings.limits.max_outgoing_bytes) {
+            retirer_.retire(monitor,
+                            "monitor does not read what it asked for "
+                            "(max_outgoing_bytes)");
+            return;
+        }
+    }
+    deliver(message, monitor, monitor);
+}
+
+void Delivery::deliver(const bus::OutgoingMessage& message, Peer& receiver, const Peer& payer) {
+    receiver.port().push(message, payer.account());
+}
+
+void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route, Peer* payer) {
+    if (state_.matches.size() == 0) return;
+    const Subject subject(state_, message, route);
+    auto receivers = std::exchange(receivers_, {});
+    receivers.clear();
+    state_.matches.find(subject.get(), receivers);
+    const bool eavesdropping = !message.header.destination.empty();
+    const bool has_descriptors = message.descriptors != nullptr;
+    for (const PeerId id : receivers) {
+        Peer* receiver = state_.peers.find(id);
+        if (!receiver || receiver == route.addressed) continue;
+        const Passage passage{.header = message.header,
+                              .sender = route.sender,
+                              .receiver = receiver,
+                              .eavesdropping = eavesdropping};
+        if (!judge_.permits(passage)) {
+            tell_monitors_of_refusal(passage, {bus::error_name::kAccessDenied,
+                                               "Rejected by policy: receiver of a broadcast"});
+            continue;
+        }
+        if (has_descriptors && !receiver->accepts_descriptors()) {
+            tell_monitors_of_refusal(
+                passage, {bus::error_name::kNotSupported,
+                          "Tried to send message with Unix file descriptors to a client that "
+                          "doesn't support that."});
+            continue;
+        }
+        if (const auto room = judge_.has_room(passage); !room) {
+            tell_monitors_of_refusal(passage, room.error());
+            continue;
+        }
+        deliver(message, *receiver, payer ? *payer : *receiver);
+        if (payer) payer->charge_turn(kCostPerCopy + message.size() / kCopyDiscount);
+    }
+    receivers_ = std::move(receivers);
+}
+
+/// An error addressed to the sender, who never gets it: only monitors do.
+void Delivery::tell_monitors_of_refusal(const Passage& passage, const Refusal& refusal) {
+    if (state_.monitor_matches.size() == 0 || !passage.sender) return;
+    refusal_builder_.start_body().write_string(refusal.text);
+    const auto error = refusal_builder_.build({
+        .type = bus::MessageType::Error,
+        .flags = bus::kFlagNoReplyExpected,
+        .serial = next_serial(),
+        .reply_serial = passage.header.serial,
+        .error_name = refusal.error_name,
+        .destination = passage.sender->unique_name(),
+        .sender = bus::kDriverName,
+        .signature = "s",
+    });
+    capture(error, {.addressed = passage.sender});
+}
+
+void Delivery::send_from_driver(Peer& receiver,
+                                bus::MessageFields fields,
+                                bus::Ref<const bus::DescriptorSet> descriptors) {
+    fields.flags |= bus::kFlagNoReplyExpected;
+    fields.serial = next_serial();
+    fields.sender = bus::kDriverName;
+    fields.destination = receiver.unique_name();
+    if (descriptors) fields.unix_fds = static_cast<std::uint32_t>(descriptors->descriptors.size());
+    auto message = builder_.build(fields);
+    message.descriptors = std::move(descriptors);
+    capture(message, {.addressed = &receiver});
+    if (receiver.is_retired() || receiver.is_monitor()) return;
+    const Passage passage{.header = message.header,
+                          .receiver = &receiver,
+                          .requested_reply = fields.reply_serial != 0};
+    if (!judge_.permits(passage)) return;
+    if (!judge_.has_room(passage)) return;
+    deliver(message, receiver, receiver);
+    receiver.charge_turn(message.size());
+}
+
+void Delivery::broadcast_from_driver(bus::MessageFields fields) {
+    fields.type = bus::MessageType::Signal;
+    fields.flags |= bus::kFlagNoReplyExpected;
+    fields.serial = next_serial();
+    fields.sender = bus::kDriverName;
+    const auto message = builder_.build(fields);
+    capture(message, {});
+    broadcast(message, {}, nullptr);
+}
+
+void Delivery::send_error(Peer& receiver,
+                          std::uint32_t serial,
+                          std::string_view name,
+                          std::string_view text) {
+    start_body().write_string(text);
+    send_from_driver(receiver, {.type = bus::MessageType::Error,
+                                .reply_serial = serial,
+                                .error_name = name,
+                                .signature = "s"});
+}
+
+void Delivery::answer_locally(Peer& receiver, bus::MessageFields fields) {
+    fields.flags |= bus::kFlagNoReplyExpected;
+    fields.serial = next_serial();
+    const auto message = builder_.build(fields);
+    if (!judge_.has_room({.header = message.header, .receiver = &receiver})) return;
+    deliver(message, receiver, receiver);
+    receiver.charge_turn(message.size());
+}
+
+std::uint32_t Delivery::next_serial() {
+    if (++serial_ == 0) ++serial_;
+    return serial_;
+}
+
+}  // namespace buzon::broker

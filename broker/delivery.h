@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Puts messages into the ports of their receivers: of one peer, of all subscribers, of monitors;
+// and writes the driver's own replies, errors and signals.
+// Order: whoever calls first is delivered first, to every receiver. Copies for monitors are charged
+// to the monitor, which is disconnected at its bound; all others to whoever caused the message.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "broker/bus_state.h"
+#include "broker/judge.h"
+#include "bus/message.h"
+#include "bus/message_builder.h"
+
+namespace buzon::broker {
+
+/// Ends a peer; what follows from that (names, replies) is the broker's affair.
+class PeerRetirer {
+public:
+    virtual void retire(Peer& peer, std::string_view reason) = 0;
+
+protected:
+    ~PeerRetirer() = default;
+};
+
+/// Who sent a message (null: the driver) and whom its destination names (null: nobody, or the
+/// driver). `sender_name` is what stands in SENDER.
+struct Route {
+    const Peer* sender = nullptr;
+    std::string_view sender_name = bus::kDriverName;
+    const Peer* addressed = nullptr;
+};
+
+class Delivery {
+public:
+    Delivery(BusState& state, const Judge& judge, PeerRetirer& retirer)
+        : state_(state), judge_(judge), retirer_(retirer) {}
+
+    /// A copy for every monitor whose rules match. Before any check: monitors see refusals too.
+    void capture(const bus::OutgoingMessage& message, const Route& route);
+    /// Into the port of `receiver`, paid by `payer`. Checks are over by now.
+    static void deliver(const bus::OutgoingMessage& message, Peer& receiver, const Peer& payer);
+    /// To every subscriber but the one addressed, as far as policy, descriptors and room allow.
+    /// A refusal is seen by monitors only. `payer`: null, each receiver pays for itself.
+    void broadcast(const bus::OutgoingMessage& message, const Route& route, Peer* payer);
+
+    /// The body of the next message of the driver; fill it, then call one of those below.
+    bus::WireWriter& start_body() { return builder_.start_body(); }
+    /// Serial, sender, destination and flags are set here. To `receiver` alone; it pays.
+    void send_from_driver(Peer& receiver,
+                          bus::MessageFields fields,
+                          bus::Ref<const bus::DescriptorSet> descriptors = nullptr);
+    /// A signal of the driver, to all subscribers.
+    void broadcast_from_driver(bus::MessageFields fields);
+    /// `serial`: of the message that could not be served.
+    void send_error(Peer& receiver,
+                    std::uint32_t serial,
+                    std::string_view name,
+                    std::string_view text);
+    /// An answer without sender and destination, for calls that name no destination.
+    void answer_locally(Peer& receiver, bus::MessageFields fields);
+
+    /// Of the driver's messages so far.
+    [[nodiscard]] std::uint32_t last_serial() const { return serial_; }
+
+private:
+    void deliver_to_monitor(const bus::OutgoingMessage& message, Peer& monitor);
+    void tell_monitors_of_refusal(const Passage& passage, const Refusal& refusal);
+    [[nodiscard]] std::uint32_t next_serial();
+
+    BusState& state_;
+    const Judge& judge_;
+    PeerRetirer& retirer_;
+    bus::MessageBuilder builder_;
+    bus::MessageBuilder refusal_builder_;
+    std::uint32_t serial_ = 0;
+    std::vector<PeerId> receivers_;
+    std::vector<PeerId> monitors_;
+};
+
+}  // namespace buzon::broker

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/dispatch.h"
+
+#include <fmt/format.h>
+
+namespace buzon::broker {
+
+namespace {
+
+bool is_known_type(bus::MessageType type) {
+    return type >= bus::MessageType::MethodCall && type <= bus::MessageType::Signal;
+}
+
+}  // namespace
+
+void Dispatcher::dispatch(Peer& sender, const bus::Message& message) {
+    const bus::Header& header = message.header();
+    if (sender.is_monitor()) {
+        retirer_.retire(sender, "sent a message although it is a monitor");
+        return;
+    }
+    if (header.destination.empty() && header.type != bus::MessageType::Signal) {
+        answer_locally(sender, message);
+        return;
+    }
+    stamped_.clear();
+    bus::stamp_sender(header, message.head(), sender.unique_name(), stamped_);
+    const bus::OutgoingMessage outgoing = message.with_head(stamped_);
+    if (header.destination == bus::kDriverName) {
+        to_driver(sender, outgoing);
+    } else if (!sender.is_active()) {
+        delivery_.capture(outgoing, {&sender, sender.unique_name(), nullptr});
+        retirer_.retire(sender, "sent a message to others before Hello");
+    } else if (header.destination.empty()) {
+        const Route route{&sender, sender.unique_name(), nullptr};
+        delivery_.capture(outgoing, route);
+        delivery_.broadcast(outgoing, route, &sender);
+    } else {
+        to_one(sender, outgoing);
+    }
+}
+
+/// Without a destination the message is for the connection itself, as between two peers.
+void Dispatcher::answer_locally(Peer& sender, const bus::Message& message) {
+    if (message.header().type == bus::MessageType::MethodCall)
+        driver_.answer_as_connection(sender, message.header());
+}
+
+void Dispatcher::to_driver(Peer& sender, const bus::OutgoingMessage& message) {
+    const Route route{&sender, sender.unique_name(), nullptr};
+    delivery_.capture(message, route);
+    const std::uint32_t serial = message.header.serial;
+    auto outcome = judge_call_to_driver(sender, message.header);
+    if (outcome) outcome = driver_.handle(sender, message);
+    if (sender.is_retired()) return;
+    if (!outcome) {
+        delivery_.send_error(sender, serial, outcome.error().error_name, outcome.error().text);
+    } else if (state_.matches.eavesdropping_count() > 0) {
+        delivery_.broadcast(message, route, &sender);
+    }
+}
+
+bus::Result<void, Refusal> Dispatcher::judge_call_to_driver(const Peer& sender,
+                                                            const bus::Header& header) const {
+    if (!is_known_type(header.type))
+        return refuse(bus::error_name::kAccessDenied,
+                      "Message bus will not accept messages of "
+                      "unknown type");
+    if (!sender.is_active()) {
+        const bool is_hello = header.type == bus::MessageType::MethodCall &&
+                              header.member == "Hello" &&
+                              (header.interface.empty() || header.interface == bus::kDriverName);
+        if (is_hello) return {};
+        return refuse(bus::error_name::kAccessDenied,
+                      "Client tried to send a message other than Hello without being registered");
+    }
+    return judge_.decide({.header = header, .sender = &sender});
+}
+
+Peer* Dispatcher::resolve(std::string_view destination) const {
+    if (destination.front() == ':') return state_.peers.find(destination);
+    const auto owner = state_.names.owner_of(destination);
+    return owner ? state_.peers.find(*owner) : nullptr;
+}
+
+void Dispatcher::to_one(Peer& sender, const bus::OutgoingMessage& message) {
+    Peer* receiver = resolve(message.header.destination);
+    const Route route{&sender, sender.unique_name(), receiver};
+    delivery_.capture(message, route);
+    const std::uint32_t serial = message.header.serial;
+    const auto outcome = deliver(sender, receiver, message);
+    if (!outcome) {
+        delivery_.send_error(sender, serial, outcome.error().error_name, outcome.error().text);
+    } else if (state_.matches.eavesdropping_count() > 0) {
+        delivery_.broadcast(message, route, &sender);
+    }
+}
+
+bus::Result<void, Refusal> Dispatcher::deliver(Peer& sender,
+                                               Peer* receiver,
+                                               const bus::OutgoingMessage& message) {
+    const bus::Header& header = message.header;
+    if (!receiver) {
+        if (header.flags & bus::kFlagNoAutoStart)
+            return refuse(bus::error_name::kNameHasNoOwner,
+                          fmt::format("Name \"{}\" does not exist", header.destination));
+        return refuse(
+            bus::error_name::kServiceUnknown,
+            fmt::format("The name {} was not provided by any .service files", header.destination));
+    }
+    if (!is_known_type(header.type))
+        return refuse(bus::error_name::kAccessDenied,
+                      "Message bus will not accept messages of unknown type");
+
+    Passage passage{.header = header, .sender = &sender, .receiver = receiver};
+    passage.requested_reply =
+        header.reply_serial != 0 &&
+        state_.replies.take({receiver->id(), sender.id(), header.reply_serial});
+    if (auto verdict = judge_.decide(passage); !verdict) return verdict;
+    if (auto room = judge_.has_room(passage); !room) return room;
+    if (message.descriptors && !receiver->accepts_descriptors())
+        return refuse(bus::error_name::kNotSupported,
+                      "Tried to send message with Unix file descriptors to a client that doesn't "
+                      "support that.");
+    if (header.expects_reply())
+        if (auto expected = expect_reply(sender, *receiver, header); !expected) return expected;
+    Delivery::deliver(message, *receiver, sender);
+    return {};
+}
+
+bus::Result<void, Refusal> Dispatcher::expect_reply(const Peer& sender,
+                                                    const Peer& receiver,
+                                                    const bus::Header& header) {
+    const auto expected =
+        state_.replies.expect({sender.id(), receiver.id(), header.serial}, state_.loop.now());
+    if (expected) return {};
+    switch (expected.error()) {
+        case ExpectError::Duplicate:
+            return refuse(bus::error_name::kAccessDenied,
+                          "Message has the same reply serial as a currently-outstanding existing "
+                          "method call");
+        case ExpectError::LimitExceeded: break;
+    }
+    auto text = fmt::format(
+        "The maximum number of pending replies per connection has been reached "
+        "(max_replies_per_connection={})",
+        state_.settings.limits.max_replies_per_connection);
+    state_.log.warning(bus::LogKind{"limits"}, "Connection {} ({}): {}", sender.unique_name(),
+                       sender.describe(), text);
+    return refuse(bus::error_name::kLimitsExceeded, std::move(text));
+}
+
+}  // namespace buzon::broker

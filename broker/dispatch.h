@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a message of a client goes: to the driver, to one receiver, to every match.
+// Every message that can't be delivered to whom it names gives its sender an error, signals and
+// calls that want no reply included (as with dbus-daemon). Nothing here keeps a message.
+// Source: D-Bus Specification, "Message Bus Message Routing".
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "broker/bus_state.h"
+#include "broker/delivery.h"
+#include "broker/driver.h"
+#include "broker/judge.h"
+#include "bus/message.h"
+
+namespace buzon::broker {
+
+class Dispatcher {
+public:
+    Dispatcher(BusState& state,
+               const Judge& judge,
+               Delivery& delivery,
+               Driver& driver,
+               PeerRetirer& retirer)
+        : state_(state), judge_(judge), delivery_(delivery), driver_(driver), retirer_(retirer) {}
+
+    void dispatch(Peer& sender, const bus::Message& message);
+
+private:
+    void answer_locally(Peer& sender, const bus::Message& message);
+    void to_driver(Peer& sender, const bus::OutgoingMessage& message);
+    void to_one(Peer& sender, const bus::OutgoingMessage& message);
+    [[nodiscard]] Peer* resolve(std::string_view destination) const;
+    bus::Result<void, Refusal> deliver(Peer& sender,
+                                       Peer* receiver,
+                                       const bus::OutgoingMessage& message);
+    bus::Result<void, Refusal> expect_reply(const Peer& sender,
+                                            const Peer& receiver,
+                                            const bus::Header& header);
+    bus::Result<void, Refusal> judge_call_to_driver(const Peer& sender,
+                                                    const bus::Header& header) const;
+
+    BusState& state_;
+    const Judge& judge_;
+    Delivery& delivery_;
+    Driver& driver_;
+    PeerRetirer& retirer_;
+    std::vector<std::byte> stamped_;
+};
+
+}  // namespace buzon::broker

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// org.freedesktop.DBus itself: which method a call means, whether it may be made, what it answers.
+// Methods are rows of one table (driver.cc), which introspection is made from as well; handlers
+// stand by subject in driver_names.cc, driver_matches.cc, driver_credentials.cc,
+// driver_activation.cc, driver_stats.cc and driver_standard.cc.
+// Source: D-Bus Specification, "Message Bus Messages"; dbus-daemon where the text is silent.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "broker/bus_state.h"
+#include "broker/delivery.h"
+#include "broker/driver_table.h"
+#include "broker/judge.h"
+#include "broker/name_signals.h"
+#include "bus/message.h"
+#include "bus/wire_reader.h"
+
+namespace buzon::broker {
+
+/// What the driver asks of the broker around it.
+class DriverHost {
+public:
+    /// Reads the configuration again. Errors: what is wrong with it; the old one is kept.
+    virtual bus::Result<void, std::string> reload_configuration() = 0;
+    /// A connection is complete, so that there is room for another one on its way.
+    virtual void on_connection_completed() = 0;
+    /// `callee` will not answer any more; its callers get NoReply.
+    virtual void answer_for(Peer& callee) = 0;
+
+protected:
+    ~DriverHost() = default;
+};
+
+/// One call under way.
+struct DriverCall {
+    Peer& caller;
+    const bus::OutgoingMessage& message;
+    bus::WireReader arguments;  // of a body that has the method's signature
+
+    [[nodiscard]] const bus::Header& header() const { return message.header; }
+};
+
+class Driver {
+public:
+    Driver(BusState& state, Delivery& delivery, NameSignals& names, DriverHost& host)
+        : state_(state), delivery_(delivery), name_signals_(names), host_(host) {}
+
+    /// Carries out a call. Other messages are accepted and ignored.
+    /// Errors: what the caller gets as a D-Bus error.
+    bus::Result<void, Refusal> handle(Peer& caller, const bus::OutgoingMessage& message);
+    /// A call without a destination: the connection's own Peer and Introspectable.
+    void answer_as_connection(Peer& caller, const bus::Header& header);
+    /// After every attempt to load a configuration.
+    void announce_activatable_services();
+
+private:
+    using Outcome = bus::Result<void, Refusal>;
+
+    [[nodiscard]] bus::Result<const DriverMethod*, Refusal> find_method(
+        const bus::Header& header) const;
+    [[nodiscard]] std::optional<Refusal> check_call(const Peer& caller,
+                                                    const bus::Header& header,
+                                                    const DriverMethod& method) const;
+    Outcome run(DriverMethodId id, DriverCall& call);
+
+    Outcome hello(DriverCall& call);
+    Outcome request_name(DriverCall& call);
+    Outcome release_name(DriverCall& call);
+    Outcome name_has_owner(DriverCall& call);
+    Outcome list_names(DriverCall& call);
+    Outcome get_name_owner(DriverCall& call);
+    Outcome list_queued_owners(DriverCall& call);
+
+    Outcome add_match(DriverCall& call);
+    Outcome remove_match(DriverCall& call);
+    Outcome become_monitor(DriverCall& call);
+
+    Outcome start_service_by_name(DriverCall& call);
+    Outcome list_activatable_names(DriverCall& call);
+    Outcome update_activation_environment(DriverCall& call);
+    Outcome reload_config(DriverCall& call);
+
+    Outcome get_connection_unix_user(DriverCall& call);
+    Outcome get_connection_unix_process_id(DriverCall& call);
+    Outcome get_adt_audit_session_data(DriverCall& call);
+    Outcome get_connection_selinux_security_context(DriverCall& call);
+    Outcome get_connection_credentials(DriverCall& call);
+
+    Outcome get_id(DriverCall& call);
+    Outcome ping(DriverCall& call);
+    Outcome get_machine_id(DriverCall& call);
+    Outcome introspect(DriverCall& call);
+    Outcome get_property(DriverCall& call);
+    Outcome get_all_properties(DriverCall& call);
+    Outcome set_property(DriverCall& call);
+
+    Outcome get_stats(DriverCall& call);
+    Outcome get_connection_stats(DriverCall& call);
+    Outcome get_all_match_rules(DriverCall& call);
+
+    [[nodiscard]] std::optional<Refusal> check_requested_name(const Peer& caller,
+                                                              std::string_view name,
+                                                              std::string_view action) const;
+    [[nodiscard]] std::optional<Refusal> check_may_own(const Peer& caller,
+                                                       std::string_view name) const;
+    [[nodiscard]] Peer* find_owner(std::string_view name) const;
+    [[nodiscard]] bus::Result<Peer*, Refusal> owner_for(std::string_view what,
+                                                        std::string_view name) const;
+    [[nodiscard]] bool is_privileged(const Peer& peer) const;
+    Refusal limit_reached(const Peer& peer,
+                          std::string_view what,
+                          std::string_view limit,
+                          std::uint64_t value) const;
+    void write_properties(bus::WireWriter& body) const;
+    void write_feature_list(bus::WireWriter& body) const;
+
+    bus::WireWriter& start_reply() { return delivery_.start_body(); }
+    /// Sends what start_reply() has taken.
+    void finish_reply(DriverCall& call,
+                      std::string_view signature,
+                      bus::Ref<const bus::DescriptorSet> descriptors = nullptr);
+    /// The reply of a method that returns nothing; not sent to one who does not expect it.
+    void acknowledge(DriverCall& call);
+    void reply_string(DriverCall& call, std::string_view text);
+    void reply_uint32(DriverCall& call, std::uint32_t value);
+
+    BusState& state_;
+    Delivery& delivery_;
+    NameSignals& name_signals_;
+    DriverHost& host_;
+};
+
+/// Shorthand for handlers.
+[[nodiscard]] inline bus::Unexpected<Refusal> refuse(std::string_view error_name,
+                                                     std::string text) {
+    return bus::Unexpected{Refusal{error_name, std::move(text)}};
+}
+
+}  // namespace buzon::broker

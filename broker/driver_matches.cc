@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Subscriptions: AddMatch, RemoveMatch, BecomeMonitor.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "broker/driver.h"
+#include "bus/base/log.h"
+
+namespace buzon::broker {
+
+namespace {
+
+bus::Result<MatchRule, Refusal> parse_rule(std::string_view text) {
+    auto rule = parse_match_rule(text);
+    if (rule) return std::move(*rule);
+    const auto name = rule.error() == MatchRuleError::TooLong ? bus::error_name::kLimitsExceeded
+                                                              : bus::error_name::kMatchRuleInvalid;
+    return refuse(name, fmt::format("Match rule \"{}\" is not valid: {}", bus::printable(text),
+                                    describe(rule.error())));
+}
+
+/// An array of strings, read to its end.
+std::vector<std::string_view> read_strings(bus::WireReader& arguments) {
+    std::vector<std::string_view> strings;
+    const auto end = arguments.enter_array('s');
+    while (end && arguments.position() < *end) {
+        const auto text = arguments.read_string();
+        if (!text) break;
+        strings.push_back(*text);
+    }
+    return strings;
+}
+
+}  // namespace
+
+Driver::Outcome Driver::add_match(DriverCall& call) {
+    const PeerId caller = call.caller.id();
+    const auto limit = state_.settings.limits.max_match_rules_per_connection;
+    if (state_.matches.count_of(caller) >= limit)
+        return bus::Unexpected{limit_reached(call.caller, "add more match rules",
+                                             "max_match_rules_per_connection", limit)};
+    const auto rule = parse_rule(call.arguments.read_string().value_or(""));
+    if (!rule) return bus::Unexpected{rule.error()};
+    if (rule->eavesdrop && !is_privileged(call.caller))
+        return refuse(bus::error_name::kAccessDenied,
+                      "Rules with eavesdrop=true are only for root and for the owner of this bus");
+    state_.matches.add(caller, *rule);
+    Peaks& peaks = state_.peaks;
+    peaks.match_rules = std::max(peaks.match_rules, state_.matches.size());
+    call.caller.note_match_rules(state_.matches.count_of(caller));
+    peaks.match_rules_per_connection =
+        std::max(peaks.match_rules_per_connection, call.caller.peak_match_rules());
+    acknowledge(call);
+    return {};
+}
+
+Driver::Outcome Driver::remove_match(DriverCall& call) {
+    const auto rule = parse_rule(call.arguments.read_string().value_or(""));
+    if (!rule) return bus::Unexpected{rule.error()};
+    if (!state_.matches.remove(call.caller.id(), *rule))
+        return refuse(bus::error_name::kMatchRuleNotFound,
+                      "The given match rule wasn't found and can't be removed");
+    acknowledge(call);
+    return {};
+}
+
+Driver::Outcome Driver::become_monitor(DriverCall& call) {
+    std::vector<MatchRule> rules;
+    for (const std::string_view text : read_strings(call.arguments)) {
+        auto rule = parse_rule(text);
+        if (!rule) return bus::Unexpected{rule.error()};
+        rules.push_back(std::move(*rule));
+    }
+    if (call.arguments.read_uint32().value_or(0) != 0)
+        return refuse(bus::error_name::kInvalidArgs,
+                      "BecomeMonitor does not support any flags yet");
+    if (rules.empty()) rules.emplace_back();
+    const auto limit = state_.settings.limits.max_match_rules_per_connection;
+    if (rules.size() > limit)
+        return bus::Unexpected{limit_reached(call.caller, "monitor with more match rules",
+                                             "max_match_rules_per_connection", limit)};
+
+    Peer& monitor = call.caller;
+    acknowledge(call);
+    state_.matches.remove_all(monitor.id());
+    state_.replies.forget_caller(monitor.id());
+    name_signals_.announce_disconnected(monitor);
+    for (const NameChange& change :
+         state_.names.release_all(monitor.id(), ReleaseOrder::FirstAcquiredFirst))
+        name_signals_.announce(change, &monitor);
+    host_.answer_for(monitor);
+    state_.peers.hide(monitor);
+    for (const MatchRule& rule : rules)
+        state_.monitor_matches.add(monitor.id(), rule);
+    state_.log.info(bus::LogKind{"monitors"}, "Connection {} ({}) became a monitor.",
+                    monitor.unique_name(), monitor.describe());
+    return {};
+}
+
+}  // namespace buzon::broker

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hello, and everything about names and their owners.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "broker/driver.h"
+#include "bus/base/log.h"
+#include "bus/names.h"
+
+namespace buzon::broker {
+
+namespace {
+
+void write_names(bus::WireWriter& body, const std::vector<std::string_view>& names) {
+    const auto array = body.begin_array('s');
+    for (const std::string_view name : names)
+        body.write_string(name);
+    body.end_array(array);
+}
+
+}  // namespace
+
+Driver::Outcome Driver::hello(DriverCall& call) {
+    if (call.caller.has_id())
+        return refuse(bus::error_name::kFailed, "Already handled an Hello message");
+    const policy::Limits& limits = state_.settings.limits;
+    if (state_.peers.complete_count() >= limits.max_completed_connections) {
+        auto text = fmt::format(
+            "The maximum number of active connections has been reached "
+            "(max_completed_connections={})",
+            limits.max_completed_connections);
+        state_.log.warning(bus::LogKind{"limits"}, "{} ({})", text, call.caller.describe());
+        return refuse(bus::error_name::kLimitsExceeded, std::move(text));
+    }
+    const auto user = call.caller.user();
+    if (user && state_.peers.complete_count_of(*user) >= limits.max_connections_per_user) {
+        auto text = fmt::format(
+            "The maximum number of active connections for UID {} has been "
+            "reached (max_connections_per_user={})",
+            *user, limits.max_connections_per_user);
+        state_.log.warning(bus::LogKind{"limits"}, "{} ({})", text, call.caller.describe());
+        return refuse(bus::error_name::kLimitsExceeded, std::move(text));
+    }
+    state_.peers.activate(call.caller);
+    reply_string(call, call.caller.unique_name());
+    name_signals_.announce_connected(call.caller);
+    host_.on_connection_completed();
+    return {};
+}
+
+std::optional<Refusal> Driver::check_requested_name(const Peer& caller,
+                                                    std::string_view name,
+                                                    std::string_view action) const {
+    if (!bus::is_bus_name(name))
+        return Refusal{bus::error_name::kInvalidArgs,
+                       fmt::format("Requested bus name \"{}\" is not valid", bus::printable(name))};
+    if (name.front() == ':')
+        return Refusal{
+            bus::error_name::kInvalidArgs,
+            fmt::format("Cannot {} a service starting with ':' such as \"{}\"", action, name)};
+    if (name == bus::kDriverName)
+        return Refusal{bus::error_name::kInvalidArgs,
+                       fmt::format("Connection \"{}\" is not allowed to {} the service \"{}\" "
+                                   "because it is reserved for D-Bus' use only",
+                                   caller.unique_name(), action, name)};
+    return std::nullopt;
+}
+
+std::optional<Refusal> Driver::check_may_own(const Peer& caller, std::string_view name) const {
+    if (!caller.policy().allows_every_own() && !caller.policy().may_own(name)) {
+        auto text = fmt::format(
+            "Connection \"{}\" is not allowed to own the service \"{}\" due to "
+            "security policies in the configuration file",
+            caller.unique_name(), name);
+        state_.log.security("{} ({})", text, caller.describe());
+        return Refusal{bus::error_name::kAccessDenied, std::move(text)};
+    }
+    // The unique name counts too, and so do names that it waits for.
+    const auto limit = state_.settings.limits.max_names_per_connection;
+    if (state_.names.count_held_by(caller.id()) + 1 >= limit)
+        return limit_reached(caller, "own more services", "max_names_per_connection", limit);
+    return std::nullopt;
+}
+
+Driver::Outcome Driver::request_name(DriverCall& call) {
+    const std::string_view name = call.arguments.read_string().value_or("");
+    const std::uint32_t flags = call.arguments.read_uint32().value_or(0);
+    if (auto refusal = check_requested_name(call.caller, name, "acquire"))
+        return bus::Unexpected{std::move(*refusal)};
+    if (auto refusal = check_may_own(call.caller, name))
+        return bus::Unexpected{std::move(*refusal)};
+    const RequestOutcome outcome = state_.names.request(call.caller.id(), name, flags);
+    Peaks& peaks = state_.peaks;
+    peaks.names = std::max(peaks.names, state_.names.size() + state_.peers.complete_count());
+    call.caller.note_names(state_.names.count_held_by(call.caller.id()) + 1);
+    peaks.names_per_connection = std::max(peaks.names_per_connection, call.caller.peak_names());
+    if (outcome.change) name_signals_.announce(*outcome.change);
+    reply_uint32(call, static_cast<std::uint32_t>(outcome.code));
+    return {};
+}
+
+Driver::Outcome Driver::release_name(DriverCall& call) {
+    const std::string_view name = call.arguments.read_string().value_or("");
+    if (auto refusal = check_requested_name(call.caller, name, "release"))
+        return bus::Unexpected{std::move(*refusal)};
+    const ReleaseOutcome outcome = state_.names.release(call.caller.id(), name);
+    if (outcome.change) name_signals_.announce(*outcome.change);
+    reply_uint32(call, static_cast<std::uint32_t>(outcome.code));
+    return {};
+}
+
+Driver::Outcome Driver::name_has_owner(DriverCall& call) {
+    const std::string_view name = call.arguments.read_string().value_or("");
+    start_reply().write_boolean(name == bus::kDriverName || find_owner(name));
+    finish_reply(call, "b");
+    return {};
+}
+
+Driver::Outcome Driver::list_names(DriverCall& call) {
+    std::vector<std::string_view> names{bus::kDriverName};
+    state_.peers.for_each_active([&](const Peer& peer) { names.push_back(peer.unique_name()); });
+    const auto well_known = state_.names.list_names();
+    names.insert(names.end(), well_known.begin(), well_known.end());
+    write_names(start_reply(), names);
+    finish_reply(call, "as");
+    return {};
+}
+
+Driver::Outcome Driver::get_name_owner(DriverCall& call) {
+    const std::string_view name = call.arguments.read_string().value_or("");
+    if (name == bus::kDriverName) {
+        reply_string(call, bus::kDriverName);
+        return {};
+    }
+    const auto owner = owner_for("owner", name);
+    if (!owner) return bus::Unexpected{owner.error()};
+    reply_string(call, (*owner)->unique_name());
+    return {};
+}
+
+Driver::Outcome Driver::list_queued_owners(DriverCall& call) {
+    const std::string_view name = call.arguments.read_string().value_or("");
+    std::vector<std::string_view> owners;
+    if (name == bus::kDriverName) {
+        owners.push_back(bus::kDriverName);
+    } else if (name.starts_with(':')) {
+        if (const Peer* peer = find_owner(name)) owners.push_back(peer->unique_name());
+    } else {
+        for (const PeerId id : state_.names.queue_of(name))
+            if (const Peer* peer = state_.peers.find(id)) owners.push_back(peer->unique_name());
+    }
+    if (owners.empty())
+        return refuse(
+            bus::error_name::kNameHasNoOwner,
+            fmt::format("Could not get owners of name '{}': no such name", bus::printable(name)));
+    write_names(start_reply(), owners);
+    finish_reply(call, "as");
+    return {};
+}
+
+}  // namespace buzon::broker

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one sender has on its way through the bus: bytes and descriptors that receivers' queues
+// hold. It outlives the sender, because its messages do.
+// Invariant: every amount added is taken back exactly once, by the Charge that added it.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+#include "bus/base/ref.h"
+
+namespace buzon::broker {
+
+/// Told when an account falls, so that a sender that was not read can be read again.
+class InFlightListener {
+public:
+    virtual void on_in_flight_released() = 0;
+
+protected:
+    ~InFlightListener() = default;
+};
+
+class InFlight : public bus::RefCounted<InFlight> {
+public:
+    explicit InFlight(InFlightListener* listener) : listener_(listener) {}
+
+    /// The sender is gone; nobody is told any more.
+    void detach() { listener_ = nullptr; }
+    void add(std::uint64_t bytes, std::uint64_t descriptors) {
+        ++messages_;
+        bytes_ += bytes;
+        descriptors_ += descriptors;
+        peak_bytes_ = std::max(peak_bytes_, bytes_);
+        peak_descriptors_ = std::max(peak_descriptors_, descriptors_);
+    }
+    void take_back(std::uint64_t messages, std::uint64_t bytes, std::uint64_t descriptors) {
+        messages_ -= messages;
+        bytes_ -= bytes;
+        descriptors_ -= descriptors;
+        if (listener_) listener_->on_in_flight_released();
+    }
+
+    [[nodiscard]] std::uint64_t messages() const { return messages_; }
+    [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+    [[nodiscard]] std::uint64_t descriptors() const { return descriptors_; }
+    [[nodiscard]] std::uint64_t peak_bytes() const { return peak_bytes_; }
+    [[nodiscard]] std::uint64_t peak_descriptors() const { return peak_descriptors_; }
+
+private:
+    InFlightListener* listener_;
+    std::uint64_t messages_ = 0;
+    std::uint64_t bytes_ = 0;
+    std::uint64_t descriptors_ = 0;
+    std::uint64_t peak_bytes_ = 0;
+    std::uint64_t peak_descriptors_ = 0;
+};
+
+/// The receipt for the messages of one sender in one port; its end gives their amount back.
+class Charge {
+public:
+    Charge(bus::Ref<InFlight> payer, std::uint64_t bytes, std::uint32_t descriptors)
+        : payer_(std::move(payer)), bytes_(bytes), descriptors_(descriptors) {
+        payer_->add(bytes_, descriptors_);
+    }
+    Charge(const Charge&) = delete;
+    Charge& operator=(const Charge&) = delete;
+    Charge(Charge&& other) noexcept = default;
+    Charge& operator=(Charge&& other) noexcept {
+        if (this != &other) {
+            give_back();
+            payer_ = std::move(other.payer_);
+            bytes_ = other.bytes_;
+            messages_ = other.messages_;
+            descriptors_ = other.descriptors_;
+        }
+        return *this;
+    }
+    ~Charge() { give_back(); }
+
+    /// Adds one message, if `payer` is the one who pays already.
+    bool extend(const InFlight& payer, std::uint64_t bytes, std::uint32_t descriptors) {
+        if (payer_.get() != &payer) return false;
+        payer_->add(bytes, descriptors);
+        ++messages_;
+        bytes_ += bytes;
+        descriptors_ += descriptors;
+        return true;
+    }
+    [[nodiscard]] std::uint32_t messages() const { return messages_; }
+    [[nodiscard]] std::uint32_t descriptors() const { return descriptors_; }
+
+private:
+    void give_back() {
+        if (const auto payer = std::exchange(payer_, nullptr))
+            payer->take_back(messages_, bytes_, descriptors_);
+    }
+
+    bus::Ref<InFlight> payer_;
+    std::uint64_t bytes_;
+    std::uint32_t messages_ = 1;
+    std::uint32_t descriptors_;
+};
+
+}  // namespace buzon::broker

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/peer.h"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <span>
+#include <system_error>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "bus/base/log.h"
+#include "bus/body_check.h"
+
+namespace buzon::broker {
+
+namespace {
+
+// Bytes read and copied, and their worth: about a millisecond of work.
+constexpr std::size_t kTurnBudget = std::size_t{1} << 20;
+// What a message costs besides its bytes.
+constexpr std::size_t kCostPerMessage = 256;
+
+}  // namespace
+
+Peer::Peer(const PeerEnvironment& environment,
+           bus::FileDescriptor socket,
+           bus::PeerCredentials credentials,
+           std::unique_ptr<bus::AuthServer> auth)
+    : environment_(environment),
+      socket_(std::move(socket)),
+      credentials_(std::move(credentials)),
+      auth_(std::move(auth)),
+      input_(environment.arena, environment.pool),
+      account_(bus::make_ref<InFlight>(static_cast<InFlightListener*>(this))),
+      port_(environment.loop, environment.pool, socket_.get(), *this),
+      backlog_(*this),
+      interest_(EPOLLIN) {
+    const auto added = environment_.loop.add(socket_.get(), interest_, *this);
+    if (!added) throw std::system_error(added.error(), std::system_category(), "epoll_ctl");
+    auth_timer_ = std::make_unique<bus::Timer>(environment_.loop, [this] {
+        environment_.handler.on_violation(
+            *this, fmt::format("Connection has not authenticated soon enough, closing it "
+                               "(auth_timeout={}ms)",
+                               environment_.limits.auth_timeout.count()));
+    });
+    auth_timer_->arm(environment_.loop.now() + environment_.limits.auth_timeout);
+}
+
+Peer::~Peer() {
+    account_->detach();
+    if (!is_retired()) environment_.loop.remove(socket_.get(), *this);
+}
+
+std::string_view Peer::unique_name() const {
+    return id_name_ ? id_name_->view() : std::string_view(":not.active.yet");
+}
+
+void Peer::become_active(PeerId id) {
+    id_name_.emplace(id);
+    id_ = id;
+    stage_ = Stage::Active;
+    auth_timer_.reset();
+}
+
+void Peer::retire() {
+    if (is_retired()) return;
+    stage_ = Stage::Retired;
+    account_->detach();
+    auth_timer_.reset();
+    descriptors_timer_.reset();
+    backlog_.unlink();
+    port_.unlink();
+    environment_.loop.remove(socket_.get(), *this);
+}
+
+void Peer::on_ready(std::uint32_t events) {
+    if (events & EPOLLOUT) port_.flush();
+    if (is_retired() || paused_ || backlog_.is_linked()) return;
+    if (events & ~std::uint32_t{EPOLLOUT}) read();
+}
+
+void Peer::read() {
+    const auto status = input_.fill(socket_.get());
+    if (!status || *status == bus::ReadStatus::EndOfStream) {
+        environment_.handler.on_hang_up(*this);
+    } else if (*status == bus::ReadStatus::Data) {
+        process();
+    }
+}
+
+void Peer::process() {
+    turn_cost_ = 0;
+    if (auth_) authenticate();
+    if (!auth_) take_messages();
+    input_.park();
+    if (!is_retired()) watch_deadlines();
+}
+
+void Peer::process_backlog() {
+    if (is_retired() || paused_) return;
+    input_.unpark();
+    process();
+}
+
+void Peer::authenticate() {
+    const bus::AuthServerProgress progress = auth_->feed(input_.unread());
+    input_.consume(progress.consumed);
+    if (!progress.output.empty()) port_.push_bytes(std::as_bytes(std::span(progress.output)));
+    if (const auto* error = std::get_if<bus::AuthServerError>(&progress.state)) {
+        port_.flush();
+        if (!is_retired())
+            environment_.handler.on_violation(
+                *this, fmt::format("failed to authenticate: {}", bus::describe(*error)));
+    } else if (const auto* begin = std::get_if<bus::AuthBegin>(&progress.state)) {
+        user_ = begin->uid;
+        accepts_descriptors_ = begin->unix_fds;
+        input_.allow_descriptors(begin->unix_fds);
+        stage_ = Stage::Nameless;
+        auth_.reset();
+        environment_.handler.on_authenticated(*this);
+    }
+}
+
+void Peer::take_messages() {
+    while (!is_retired() && !paused_) {
+        if (turn_cost_ > kTurnBudget) {
+            environment_.loop.in_next_turn(backlog_);
+            return;
+        }
+        if (!take_message()) return;
+        if (!is_retired() && is_over_in_flight_limit()) pause();
+    }
+}
+
+bool Peer::take_message() {
+    const bus::StreamLimits limits{
+        std::min<std::size_t>(environment_.limits.max_message_size, bus::kMaxMessageBytes),
+        environment_.limits.max_message_unix_fds};
+    const auto message = input_.next(limits);
+    if (!message) {
+        environment_.handler.on_violation(*this, describe_stream_error(message.error()));
+        return false;
+    }
+    if (!*message) return false;
+    const bus::Header& header = (*message)->header();
+    const auto checked = bus::check_body(header.signature, (*message)->body(), header.order);
+    if (!checked) {
+        environment_.handler.on_violation(
+            *this, fmt::format("message with serial {} has an invalid body: {}", header.serial,
+                               bus::describe(checked.error())));
+        return false;
+    }
+    turn_cost_ += kCostPerMessage + (*message)->size();
+    environment_.handler.on_message(*this, **message);
+    return true;
+}
+
+bool Peer::is_over_in_flight_limit() const {
+    return account_->bytes() > environment_.limits.max_incoming_bytes ||
+           account_->descriptors() > environment_.limits.max_incoming_unix_fds;
+}
+
+/// Stops reading until receivers have taken what this peer has sent them.
+void Peer::pause() {
+    paused_ = true;
+    update_interest();
+}
+
+void Peer::on_in_flight_released() {
+    if (!paused_ || is_retired() || is_over_in_flight_limit()) return;
+    paused_ = false;
+    update_interest();
+    environment_.loop.in_next_turn(backlog_);
+}
+
+/// Descriptors whose message does not come are not kept for ever.
+void Peer::watch_deadlines() {
+    if (input_.waiting_descriptors() == 0) {
+        descriptors_timer_.reset();
+        return;
+    }
+    if (descriptors_timer_) return;
+    descriptors_timer_ = std::make_unique<bus::Timer>(environment_.loop, [this] {
+        environment_.handler.on_violation(
+            *this, fmt::format("sent file descriptors without their message "
+                               "(pending_fd_timeout={}ms)",
+                               environment_.limits.pending_fd_timeout.count()));
+    });
+    descriptors_timer_->arm(environment_.loop.now() + environment_.limits.pending_fd_timeout);
+}
+
+void Peer::on_port_blocked() {
+    write_blocked_ = true;
+    update_interest();
+}
+
+void Peer::on_port_unblocked() {
+    write_blocked_ = false;
+    update_interest();
+}
+
+/// The other side has closed or is gone. What it sent before is still routed: the end of the stream
+/// comes behind it.
+void Peer::on_port_failed(int) {
+    port_.close();
+    write_blocked_ = false;
+    update_interest();
+}
+
+void Peer::update_interest() {
+    // Edge-triggered while paused: a hang-up, which can't be masked, would wake the loop for ever.
+    std::uint32_t interest = paused_ ? std::uint32_t{EPOLLET} : std::uint32_t{EPOLLIN};
+    if (write_blocked_) interest |= EPOLLOUT;
+    if (interest == interest_) return;
+    interest_ = interest;
+    if (!environment_.loop.modify(socket_.get(), interest_, *this))
+        environment_.handler.on_hang_up(*this);
+}
+
+std::string Peer::describe_stream_error(bus::StreamError error) const {
+    switch (error) {
+        case bus::StreamError::Header:
+            return fmt::format("sent an invalid message: {}", bus::describe(input_.header_error()));
+        case bus::StreamError::TooManyDescriptors:
+            return fmt::format("sent too many file descriptors (max_message_unix_fds={})",
+                               environment_.limits.max_message_unix_fds);
+        case bus::StreamError::DescriptorsMissing:
+            return "sent a message that announces more file descriptors than came with it";
+        case bus::StreamError::DescriptorsNotNegotiated:
+            return "sent file descriptors without having negotiated them";
+    }
+    return "sent an invalid message";
+}
+
+std::string Peer::describe() const {
+    std::string text;
+    if (credentials_.uid) text += fmt::format("uid={} ", *credentials_.uid);
+    if (credentials_.pid) text += fmt::format("pid={} ", *credentials_.pid);
+    if (!credentials_.security_label.empty())
+        text += fmt::format("label=\"{}\" ", bus::printable(credentials_.security_label));
+    if (!text.empty()) text.pop_back();
+    return text;
+}
+
+}  // namespace buzon::broker

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// One participant on the bus: its socket, who it is, what it may, what it has said so far.
+// Life: Authenticating → Nameless (before Hello) → Active → perhaps Monitor; Retired from any.
+// Invariant: a retired peer is not read, not written and not found any more; it is freed when the
+// turn is over. What one peer makes the loop do in a turn is bounded (kTurnBudget).
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "broker/in_flight.h"
+#include "broker/peer_id.h"
+#include "broker/port.h"
+#include "bus/auth_server.h"
+#include "bus/base/event_loop.h"
+#include "bus/peer_credentials.h"
+#include "bus/receive_buffer.h"
+#include "policy/limits.h"
+#include "policy/policy_snapshot.h"
+
+namespace buzon::broker {
+
+class Peer;
+
+/// What a peer's input leads to; implemented by the broker.
+class PeerHandler {
+public:
+    /// The auth dialogue has succeeded; retires a peer that may not connect.
+    virtual void on_authenticated(Peer& peer) = 0;
+    virtual void on_message(Peer& peer, const bus::Message& message) = 0;
+    /// The peer broke the protocol, was too slow or was refused: log it and retire it.
+    virtual void on_violation(Peer& peer, std::string_view what) = 0;
+    /// End of stream: nothing more will come.
+    virtual void on_hang_up(Peer& peer) = 0;
+
+protected:
+    ~PeerHandler() = default;
+};
+
+/// What all peers of one bus share; outlives them.
+struct PeerEnvironment {
+    bus::EventLoop& loop;
+    bus::BlockPool& pool;
+    bus::ReadArena& arena;
+    PeerHandler& handler;
+    const policy::Limits& limits;  // changes with a reload
+};
+
+class Peer final : public bus::EventSource,
+                   public bus::Disposable,
+                   private PortOwner,
+                   private InFlightListener {
+public:
+    enum class Stage : std::uint8_t { Authenticating, Nameless, Active, Monitor, Retired };
+
+    /// Throws std::system_error where the loop can't watch the socket.
+    Peer(const PeerEnvironment& environment,
+         bus::FileDescriptor socket,
+         bus::PeerCredentials credentials,
+         std::unique_ptr<bus::AuthServer> auth);
+    ~Peer() override;
+
+    void on_ready(std::uint32_t events) override;
+
+    [[nodiscard]] Stage stage() const { return stage_; }
+    [[nodiscard]] bool is_active() const { return stage_ == Stage::Active; }
+    [[nodiscard]] bool is_monitor() const { return stage_ == Stage::Monitor; }
+    [[nodiscard]] bool is_retired() const { return stage_ == Stage::Retired; }
+    [[nodiscard]] bool has_id() const { return id_.has_value(); }
+    /// Only of one that has said Hello.
+    [[nodiscard]] PeerId id() const { return *id_; }
+    /// `:1.42`, or `:not.active.yet` before Hello; kept after retirement, for the log.
+    [[nodiscard]] std::string_view unique_name() const;
+
+    [[nodiscard]] const bus::PeerCredentials& credentials() const { return credentials_; }
+    /// Whom the auth dialogue has established; nothing for an anonymous peer.
+    [[nodiscard]] std::optional<uid_t> user() const { return user_; }
+    [[nodiscard]] bool accepts_descriptors() const { return accepts_descriptors_; }
+    [[nodiscard]] const policy::PolicySnapshot& policy() const { return *policy_; }
+    void set_policy(bus::Ref<const policy::PolicySnapshot> policy) { policy_ = std::move(policy); }
+
+    [[nodiscard]] Port& port() { return port_; }
+    [[nodiscard]] const Port& port() const { return port_; }
+    [[nodiscard]] const bus::Ref<InFlight>& account() const { return account_; }
+    [[nodiscard]] std::size_t peak_match_rules() const { return peak_match_rules_; }
+    [[nodiscard]] std::size_t peak_names() const { return peak_names_; }
+    void note_match_rules(std::size_t count) {
+        peak_match_rules_ = std::max(peak_match_rules_, count);
+    }
+    void note_names(std::size_t count) { peak_names_ = std::max(peak_names_, count); }
+
+    /// Hello has been answered.
+    void become_active(PeerId id);
+    void become_monitor() { stage_ = Stage::Monitor; }
+    /// Stops all input and output; the registry does the rest.
+    void retire();
+    /// Work done for this peer, in bytes or their worth; ends its turn at kTurnBudget.
+    void charge_turn(std::size_t cost) { turn_cost_ += cost; }
+    /// `uid=0 pid=12 comm="..."`, for the log and for the texts of errors.
+    [[nodiscard]] std::string describe() const;
+
+private:
+    /// Continues in the next turn with what this one left over.
+    class Backlog final : public bus::LoopTask {
+    public:
+        explicit Backlog(Peer& peer) : peer_(peer) {}
+        void run_task() override { peer_.process_backlog(); }
+
+    private:
+        Peer& peer_;
+    };
+
+    void on_port_blocked() override;
+    void on_port_unblocked() override;
+    void on_port_failed(int error) override;
+    void on_in_flight_released() override;
+
+    void read();
+    void process();
+    void process_backlog();
+    void authenticate();
+    void take_messages();
+    /// False: no further message in this turn.
+    bool take_message();
+    [[nodiscard]] bool is_over_in_flight_limit() const;
+    void pause();
+    void watch_deadlines();
+    void update_interest();
+    [[nodiscard]] std::string describe_stream_error(bus::StreamError error) const;
+
+    PeerEnvironment environment_;
+    bus::FileDescriptor socket_;
+    bus::PeerCredentials credentials_;
+    std::unique_ptr<bus::AuthServer> auth_;
+    bus::ReceiveBuffer input_;
+    bus::Ref<InFlight> account_;
+    Port port_;
+    Backlog backlog_;
+    bus::Ref<const policy::PolicySnapshot> policy_;
+    std::optional<PeerId> id_;
+    std::optional<UniqueNameText> id_name_;
+    std::optional<uid_t> user_;
+    std::unique_ptr<bus::Timer> auth_timer_;
+    std::unique_ptr<bus::Timer> descriptors_timer_;
+    std::size_t peak_match_rules_ = 0;
+    std::size_t peak_names_ = 1;
+    std::size_t turn_cost_ = 0;
+    std::uint32_t interest_ = 0;
+    Stage stage_ = Stage::Authenticating;
+    bool accepts_descriptors_ = false;
+    bool paused_ = false;
+    bool write_blocked_ = false;
+};
+
+}  // namespace buzon::broker

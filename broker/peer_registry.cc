@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/peer_registry.h"
+
+#include <cassert>
+
+namespace buzon::broker {
+
+Peer& PeerRegistry::adopt(std::unique_ptr<Peer> peer) {
+    Peer& adopted = *peer;
+    peers_.emplace(&adopted, std::move(peer));
+    return adopted;
+}
+
+PeerId PeerRegistry::activate(Peer& peer) {
+    const PeerId id{next_id_++};
+    peer.become_active(id);
+    by_id_.emplace(id, &peer);
+    ++complete_;
+    if (const auto user = peer.user()) ++complete_by_user_[*user];
+    return id;
+}
+
+void PeerRegistry::hide(Peer& peer) {
+    by_id_.erase(peer.id());
+    monitors_.emplace(peer.id(), &peer);
+    peer.become_monitor();
+}
+
+std::unique_ptr<Peer> PeerRegistry::release(Peer& peer) {
+    const auto found = peers_.find(&peer);
+    assert(found != peers_.end());
+    auto released = std::move(found->second);
+    peers_.erase(found);
+    if (!released->has_id()) return released;
+    by_id_.erase(released->id());
+    monitors_.erase(released->id());
+    --complete_;
+    if (const auto user = released->user()) {
+        const auto count = complete_by_user_.find(*user);
+        if (--count->second == 0) complete_by_user_.erase(count);
+    }
+    return released;
+}
+
+Peer* PeerRegistry::find(PeerId id) const {
+    const auto found = by_id_.find(id);
+    return found == by_id_.end() ? nullptr : found->second;
+}
+
+Peer* PeerRegistry::find_monitor(PeerId id) const {
+    const auto found = monitors_.find(id);
+    return found == monitors_.end() ? nullptr : found->second;
+}
+
+Peer* PeerRegistry::find(std::string_view unique_name) const {
+    const auto id = parse_unique_name(unique_name);
+    return id ? find(*id) : nullptr;
+}
+
+std::size_t PeerRegistry::complete_count_of(uid_t user) const {
+    const auto found = complete_by_user_.find(user);
+    return found == complete_by_user_.end() ? 0 : found->second;
+}
+
+}  // namespace buzon::broker

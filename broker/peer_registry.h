@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// The owner of all peers. Gives out unique names, finds peers by them, counts them by user.
+// Invariant: a peer is found from Hello until it retires or becomes a monitor.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+
+#include "broker/peer.h"
+#include "broker/peer_id.h"
+
+namespace buzon::broker {
+
+class PeerRegistry {
+public:
+    Peer& adopt(std::unique_ptr<Peer> peer);
+    /// The next unique name, for `peer` that has none yet.
+    PeerId activate(Peer& peer);
+    /// `peer` becomes a monitor: no destination any more, found by find_monitor() only.
+    void hide(Peer& peer);
+    /// Takes a peer out; it is the caller's to dispose of.
+    std::unique_ptr<Peer> release(Peer& peer);
+
+    [[nodiscard]] Peer* find(PeerId id) const;
+    [[nodiscard]] Peer* find_monitor(PeerId id) const;
+    /// By `:1.42`.
+    [[nodiscard]] Peer* find(std::string_view unique_name) const;
+
+    [[nodiscard]] std::size_t incomplete_count() const { return peers_.size() - complete_; }
+    [[nodiscard]] std::size_t complete_count() const { return complete_; }
+    [[nodiscard]] std::size_t complete_count_of(uid_t user) const;
+
+    /// Active peers, in no order.
+    template <typename Visitor>
+    void for_each_active(Visitor&& visit) const {
+        for (const auto& [id, peer] : by_id_)
+            visit(*peer);
+    }
+    /// Every peer, whatever its stage.
+    template <typename Visitor>
+    void for_each(Visitor&& visit) const {
+        for (const auto& [address, peer] : peers_)
+            visit(*peer);
+    }
+
+private:
+    std::unordered_map<const Peer*, std::unique_ptr<Peer>> peers_;
+    std::unordered_map<PeerId, Peer*> by_id_;
+    std::unordered_map<PeerId, Peer*> monitors_;
+    std::unordered_map<uid_t, std::size_t> complete_by_user_;
+    std::size_t complete_ = 0;
+    std::uint64_t next_id_ = 0;
+};
+
+}  // namespace buzon::broker

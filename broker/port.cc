@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/port.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace buzon::broker {
+
+namespace {
+
+// The kernel refuses descriptors while too many of this user are in flight (ETOOMANYREFS) and
+// does not tell when there is room again.
+constexpr auto kRetryInterval = std::chrono::milliseconds(10);
+// An entry that grew without end would give back its charge too late.
+constexpr std::uint32_t kMaxMessagesPerEntry = 64;
+
+}  // namespace
+
+Port::Port(bus::EventLoop& loop, bus::BlockPool& pool, int socket, PortOwner& owner)
+    : loop_(loop), owner_(owner), socket_(socket), buffer_(pool) {}
+
+void Port::push(const bus::OutgoingMessage& message, const bus::Ref<InFlight>& payer) {
+    if (closed_) return;
+    buffer_.append(message);
+    const auto descriptors = static_cast<std::uint32_t>(message.descriptor_count());
+    if (entries_.size() > first_entry_ &&
+        entries_.back().charge.messages() < kMaxMessagesPerEntry &&
+        entries_.back().charge.extend(*payer, message.size(), descriptors)) {
+        entries_.back().end = buffer_.appended();
+    } else {
+        entries_.push_back({buffer_.appended(), Charge(payer, message.size(), descriptors)});
+    }
+    ++queued_messages_;
+    queued_descriptors_ += descriptors;
+    peak_bytes_ = std::max<std::uint64_t>(peak_bytes_, buffer_.queued_bytes());
+    peak_descriptors_ = std::max(peak_descriptors_, queued_descriptors_);
+    schedule_write();
+}
+
+void Port::push_bytes(std::span<const std::byte> bytes) {
+    if (closed_) return;
+    buffer_.append_bytes(bytes);
+    schedule_write();
+}
+
+void Port::close() {
+    closed_ = true;
+    unlink();
+    retry_.reset();
+    buffer_.clear();
+    queued_messages_ = queued_descriptors_ = 0;
+    first_entry_ = 0;
+    // A charge given back may wake its payer, who may look at this port.
+    const auto dropped = std::move(entries_);
+    entries_.clear();
+}
+
+void Port::schedule_write() {
+    const bool waiting = waiting_for_socket_ || (retry_ && retry_->is_armed());
+    if (!waiting) loop_.at_end_of_turn(*this);
+}
+
+void Port::flush() {
+    if (closed_) return;
+    const auto status = buffer_.flush(socket_);
+    release_sent();
+    if (!status) {
+        owner_.on_port_failed(status.error());
+        return;
+    }
+    if (*status == bus::FlushStatus::KernelBusy) {
+        if (!retry_) retry_.emplace(loop_, [this] { flush(); });
+        retry_->arm(loop_.now() + kRetryInterval);
+    }
+    const bool full = *status == bus::FlushStatus::SocketFull;
+    if (full == waiting_for_socket_) return;
+    waiting_for_socket_ = full;
+    full ? owner_.on_port_blocked() : owner_.on_port_unblocked();
+}
+
+void Port::release_sent() {
+    while (first_entry_ < entries_.size() && entries_[first_entry_].end <= buffer_.sent()) {
+        Entry& entry = entries_[first_entry_++];
+        queued_messages_ -= entry.charge.messages();
+        queued_descriptors_ -= entry.charge.descriptors();
+        const Charge given_back = std::move(entry.charge);
+    }
+    if (first_entry_ == entries_.size()) {
+        entries_.clear();
+        first_entry_ = 0;
+    } else if (first_entry_ > 32 && first_entry_ > entries_.size() / 2) {
+        entries_.erase(entries_.begin(),
+                       entries_.begin() + static_cast<std::ptrdiff_t>(first_entry_));
+        first_entry_ = 0;
+    }
+}
+
+}  // namespace buzon::broker

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Messages accepted for one receiver and not yet delivered: the mailbox of one connection.
+// Invariant: an entry holds the charges for its bytes and descriptors; they are given back when its
+// last byte has left, or with the port. First in, first out. One write at the end of each turn.
+// Source: DESIGN, sections 5 and 8.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "broker/in_flight.h"
+#include "bus/base/event_loop.h"
+#include "bus/message.h"
+#include "bus/send_buffer.h"
+
+namespace buzon::broker {
+
+/// The peer behind a port: arms EPOLLOUT, and ends the peer whose socket fails.
+class PortOwner {
+public:
+    virtual void on_port_blocked() = 0;
+    virtual void on_port_unblocked() = 0;
+    virtual void on_port_failed(int error) = 0;
+
+protected:
+    ~PortOwner() = default;
+};
+
+class Port final : public bus::LoopTask {
+public:
+    /// `socket` stays the owner's.
+    Port(bus::EventLoop& loop, bus::BlockPool& pool, int socket, PortOwner& owner);
+
+    /// Queues `message` and charges it to `payer`. It is written at the end of this turn.
+    void push(const bus::OutgoingMessage& message, const bus::Ref<InFlight>& payer);
+    /// Bytes of the auth dialogue, charged to nobody: bounded there.
+    void push_bytes(std::span<const std::byte> bytes);
+    /// Forgets what is queued and whatever comes from now on.
+    void close();
+    /// Writes now what the socket takes.
+    void flush();
+    void run_task() override { flush(); }
+
+    [[nodiscard]] bool empty() const { return buffer_.empty(); }
+    [[nodiscard]] std::size_t queued_bytes() const { return buffer_.queued_bytes(); }
+    [[nodiscard]] std::uint64_t queued_descriptors() const { return queued_descriptors_; }
+    [[nodiscard]] std::uint64_t queued_messages() const { return queued_messages_; }
+    [[nodiscard]] std::uint64_t peak_bytes() const { return peak_bytes_; }
+    [[nodiscard]] std::uint64_t peak_descriptors() const { return peak_descriptors_; }
+
+private:
+    /// Messages of one payer, one behind the other, that end at position `end` of the stream.
+    struct Entry {
+        std::uint64_t end;
+        Charge charge;
+    };
+
+    void schedule_write();
+    void release_sent();
+
+    bus::EventLoop& loop_;
+    PortOwner& owner_;
+    int socket_;
+    bus::SendBuffer buffer_;
+    std::vector<Entry> entries_;
+    std::size_t first_entry_ = 0;
+    std::optional<bus::Timer> retry_;
+    std::uint64_t queued_descriptors_ = 0;
+    std::uint64_t queued_messages_ = 0;
+    std::uint64_t peak_bytes_ = 0;
+    std::uint64_t peak_descriptors_ = 0;
+    bool waiting_for_socket_ = false;
+    bool closed_ = false;
+};
+
+}  // namespace buzon::broker
