@@ -55,7 +55,7 @@ void Dispatcher::to_driver(Peer& sender, const bus::OutgoingMessage& message) {
     if (sender.is_retired()) return;
     if (!outcome) {
         delivery_.send_error(sender, serial, outcome.error().error_name, outcome.error().text);
-    } else if (state_.matches.eavesdropping_count() > 0) {
+    } else if (state_.matches.has_eavesdroppers()) {
         delivery_.broadcast(message, route, &sender);
     }
 }
@@ -91,7 +91,7 @@ void Dispatcher::to_one(Peer& sender, const bus::OutgoingMessage& message) {
     const auto outcome = deliver(sender, receiver, message);
     if (!outcome) {
         delivery_.send_error(sender, serial, outcome.error().error_name, outcome.error().text);
-    } else if (state_.matches.eavesdropping_count() > 0) {
+    } else if (state_.matches.has_eavesdroppers()) {
         delivery_.broadcast(message, route, &sender);
     }
 }

@@ -37,6 +37,9 @@ public:
     /// except in `receivers`.
     void find(const MatchSubject& subject, std::vector<PeerId>& receivers);
 
+    /// Whether any rule could match a unicast message; five look-ups.
+    [[nodiscard]] bool has_eavesdroppers() const { return tree_.has_eavesdroppers(); }
+
     /// In the order in which they were added.
     [[nodiscard]] std::vector<MatchRule> rules_of(PeerId peer) const;
     [[nodiscard]] std::size_t count_of(PeerId peer) const;

@@ -145,6 +145,14 @@ MatchRule MatchTree::rule_at(NodeId node) const {
     return rule;
 }
 
+bool MatchTree::has_eavesdroppers() const {
+    for (NodeId root = kRootsPerHalf; root < kRootCount; ++root) {
+        const Node& node = nodes_[root];
+        if (!node.receivers.empty() || !node.branches.empty()) return true;
+    }
+    return false;
+}
+
 void MatchTree::search(const MatchSubject& subject, std::vector<NodeId>& matching) {
     candidates_.start(subject);
     const bool has_type_root = subject.type > 0 && subject.type < kRootsPerHalf;

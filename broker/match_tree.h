@@ -55,6 +55,8 @@ public:
     /// The nodes whose rules have this unique name as sender or destination, each once.
     [[nodiscard]] std::vector<NodeId> find_mentioning_unique(std::string_view unique_name) const;
 
+    /// Whether any rule could match a unicast message.
+    [[nodiscard]] bool has_eavesdroppers() const;
     /// Without the roots, which are always there.
     [[nodiscard]] std::size_t size() const { return nodes_.size() - kRootCount; }
     /// Texts that rules compare with.
