@@ -58,8 +58,8 @@ void refuse_unenforced(const policy::Config& config) {
                                    ? ""
                                    : fmt::format(" (and {} more)", config.unenforced.size() - 1);
     fail(config, first.location,
-         fmt::format("{}{}; --unsafe-partial-policy starts the bus all the same", first.text,
-                     others));
+         fmt::format("not enforced yet: {}{}; --unsafe-partial-policy starts the bus all the same",
+                     first.text, others));
 }
 
 }  // namespace buzon::broker
