@@ -131,6 +131,17 @@ Refusal Driver::limit_reached(const Peer& peer,
     return {bus::error_name::kLimitsExceeded, std::move(text)};
 }
 
+bool Driver::has_room_for(const bus::WireWriter& body, std::size_t bytes) {
+    constexpr std::size_t kOverheadPerElement = 16;
+    return body.size() + bytes + kOverheadPerElement <= bus::kMaxArrayBytes;
+}
+
+Refusal Driver::too_large(std::string_view what) {
+    return {bus::error_name::kLimitsExceeded,
+            fmt::format("{} do not fit into one message (arrays have at most {} bytes)", what,
+                        bus::kMaxArrayBytes)};
+}
+
 void Driver::finish_reply(DriverCall& call,
                           std::string_view signature,
                           bus::Ref<const bus::DescriptorSet> descriptors) {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "broker/bus_state.h"
 #include "broker/delivery.h"
@@ -118,6 +119,10 @@ private:
     void write_properties(bus::WireWriter& body) const;
     void write_feature_list(bus::WireWriter& body) const;
 
+    /// Whether one more element fits into the array that `body` is being filled with.
+    [[nodiscard]] static bool has_room_for(const bus::WireWriter& body, std::size_t bytes);
+    [[nodiscard]] static Refusal too_large(std::string_view what);
+
     bus::WireWriter& start_reply() { return delivery_.start_body(); }
     /// Sends what start_reply() has taken.
     void finish_reply(DriverCall& call,
@@ -125,6 +130,7 @@ private:
                       bus::Ref<const bus::DescriptorSet> descriptors = nullptr);
     /// The reply of a method that returns nothing; not sent to one who does not expect it.
     void acknowledge(DriverCall& call);
+    Outcome reply_names(DriverCall& call, const std::vector<std::string_view>& names);
     void reply_string(DriverCall& call, std::string_view text);
     void reply_uint32(DriverCall& call, std::uint32_t value);
 

@@ -10,17 +10,6 @@
 
 namespace buzon::broker {
 
-namespace {
-
-void write_names(bus::WireWriter& body, const std::vector<std::string_view>& names) {
-    const auto array = body.begin_array('s');
-    for (const std::string_view name : names)
-        body.write_string(name);
-    body.end_array(array);
-}
-
-}  // namespace
-
 Driver::Outcome Driver::hello(DriverCall& call) {
     if (call.caller.has_id())
         return refuse(bus::error_name::kFailed, "Already handled an Hello message");
@@ -117,14 +106,24 @@ Driver::Outcome Driver::name_has_owner(DriverCall& call) {
     return {};
 }
 
+Driver::Outcome Driver::reply_names(DriverCall& call, const std::vector<std::string_view>& names) {
+    auto& body = start_reply();
+    const auto array = body.begin_array('s');
+    for (const std::string_view name : names) {
+        if (!has_room_for(body, name.size())) return bus::Unexpected{too_large("The names")};
+        body.write_string(name);
+    }
+    body.end_array(array);
+    finish_reply(call, "as");
+    return {};
+}
+
 Driver::Outcome Driver::list_names(DriverCall& call) {
     std::vector<std::string_view> names{bus::kDriverName};
     state_.peers.for_each_active([&](const Peer& peer) { names.push_back(peer.unique_name()); });
     const auto well_known = state_.names.list_names();
     names.insert(names.end(), well_known.begin(), well_known.end());
-    write_names(start_reply(), names);
-    finish_reply(call, "as");
-    return {};
+    return reply_names(call, names);
 }
 
 Driver::Outcome Driver::get_name_owner(DriverCall& call) {
@@ -154,9 +153,7 @@ Driver::Outcome Driver::list_queued_owners(DriverCall& call) {
         return refuse(
             bus::error_name::kNameHasNoOwner,
             fmt::format("Could not get owners of name '{}': no such name", bus::printable(name)));
-    write_names(start_reply(), owners);
-    finish_reply(call, "as");
-    return {};
+    return reply_names(call, owners);
 }
 
 }  // namespace buzon::broker

@@ -86,15 +86,24 @@ Driver::Outcome Driver::get_connection_stats(DriverCall& call) {
 
 Driver::Outcome Driver::get_all_match_rules(DriverCall& call) {
     auto& body = start_reply();
-    const auto connections = body.begin_array('{');
-    state_.peers.for_each_active([&](const Peer& peer) {
+    bool fits = true;
+    const auto write_rules_of = [&](const Peer& peer) {
+        fits = fits && has_room_for(body, peer.unique_name().size());
+        if (!fits) return;
         body.align_struct();
         body.write_string(peer.unique_name());
         const auto rules = body.begin_array('s');
-        for (const MatchRule& rule : state_.matches.rules_of(peer.id()))
-            body.write_string(to_text(rule));
+        for (const MatchRule& rule : state_.matches.rules_of(peer.id())) {
+            const std::string text = to_text(rule);
+            fits = has_room_for(body, text.size());
+            if (!fits) break;
+            body.write_string(text);
+        }
         body.end_array(rules);
-    });
+    };
+    const auto connections = body.begin_array('{');
+    state_.peers.for_each_active(write_rules_of);
+    if (!fits) return bus::Unexpected{too_large("The match rules")};
     body.end_array(connections);
     finish_reply(call, "a{sas}");
     return {};

@@ -130,6 +130,9 @@ ssize_t SendBuffer::send_front(int fd) const {
         parts[count++] = {const_cast<std::byte*>(segment.begin),
                           static_cast<std::size_t>(segment.end - segment.begin)};
     }
+    // The usual case: send() spares the kernel the copies of a msghdr and its iovec.
+    if (count == 1 && !header.msg_control)
+        return ::send(fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
     header.msg_iov = parts.data();
     header.msg_iovlen = count;
     return ::sendmsg(fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -54,12 +54,17 @@ public:
     [[nodiscard]] ByteOrder order() const { return order_; }
     [[nodiscard]] std::span<const std::byte> bytes() const { return {buffer_.data(), size_}; }
     [[nodiscard]] std::size_t size() const { return size_; }
-    /// Empties the buffer and keeps its memory.
-    void clear() { size_ = 0; }
+    /// Empties the buffer and keeps its memory, up to what ordinary messages need.
+    void clear() {
+        size_ = 0;
+        if (buffer_.size() > kKeptBytes) buffer_ = {};
+    }
     /// What was written; the writer is empty afterwards.
     std::vector<std::byte> take();
 
 private:
+    static constexpr std::size_t kKeptBytes = std::size_t{256} << 10;
+
     template <typename Unsigned>
     void write_unsigned(Unsigned value);
     template <typename Length>
