@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Adds up the test cases in a testlog.json of `meson test`.
 
-Prints "PASSED FAILED", then a line for each failed case; names skipped cases on stderr. A program
-that writes neither TAP nor GoogleTest's lines counts as one case.
+Prints "PASSED FAILED", then a line for each failed case; names on stderr the cases that were
+skipped or are known to fail. A program that writes neither TAP nor GoogleTest's lines counts as
+one case.
 """
 
+import collections
 import json
 import re
 import sys
@@ -26,7 +28,9 @@ def cases_of(program):
         for bad, name, directive in TAP_CASE.findall(output):
             if "skip" in directive.lower():
                 skipped.append(name + directive)
-            elif bad:
+            elif bad and directive:  # TODO: known to fail
+                skipped.append(name + directive)
+            elif bad or directive:
                 failed.append(name)
             else:
                 passed.append(name)
@@ -40,15 +44,19 @@ def cases_of(program):
 
 
 def main(path):
-    passed, failed = 0, []
+    passed, failed, left_out = 0, [], collections.Counter()
     with open(path, encoding="utf-8") as log:
         for line in log:
             program = json.loads(line)
             good, bad, skipped = cases_of(program)
             passed += len(good)
-            failed += [f"{program['name']}: {name.strip()}" for name in bad]
+            title = program["name"].rpartition(" / ")[2]
+            failed += [f"{title}: {name.strip()}" for name in bad]
             for name in skipped:
-                print(f"  skipped: {program['name']}: {name.strip()}", file=sys.stderr)
+                case, _, reason = name.partition("#")
+                left_out[f"{title}: {reason or case}".strip()] += 1
+    for reason, count in left_out.items():
+        print(f"  left out: {count} of {reason}", file=sys.stderr)
     print(passed, len(failed))
     for name in failed:
         print(name)
