@@ -77,6 +77,7 @@ void Delivery::deliver_to_monitor(const bus::OutgoingMessage& message, Peer& mon
 
 void Delivery::deliver(const bus::OutgoingMessage& message, Peer& receiver, const Peer& payer) {
     receiver.port().push(message, payer.account());
+    if (cause_) cause_->charge_turn(kCostPerCopy + message.size() / kCopyDiscount);
 }
 
 void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route, Peer* payer) {
@@ -111,7 +112,6 @@ void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route
             continue;
         }
         deliver(message, *receiver, payer ? *payer : *receiver);
-        if (payer) payer->charge_turn(kCostPerCopy + message.size() / kCopyDiscount);
     }
     receivers_ = std::move(receivers);
 }
@@ -151,7 +151,6 @@ void Delivery::send_from_driver(Peer& receiver,
     if (!judge_.permits(passage)) return;
     if (!judge_.has_room(passage)) return;
     deliver(message, receiver, receiver);
-    receiver.charge_turn(message.size());
 }
 
 void Delivery::broadcast_from_driver(bus::MessageFields fields) {
@@ -181,7 +180,6 @@ void Delivery::answer_locally(Peer& receiver, bus::MessageFields fields) {
     const auto message = builder_.build(fields);
     if (!judge_.has_room({.header = message.header, .receiver = &receiver})) return;
     deliver(message, receiver, receiver);
-    receiver.charge_turn(message.size());
 }
 
 std::uint32_t Delivery::next_serial() {

@@ -39,10 +39,13 @@ public:
     Delivery(BusState& state, const Judge& judge, PeerRetirer& retirer)
         : state_(state), judge_(judge), retirer_(retirer) {}
 
+    /// From here on work is counted on the turn of `cause` (null: of nobody), whoever pays for it.
+    void work_for(Peer* cause) { cause_ = cause; }
+
     /// A copy for every monitor whose rules match. Before any check: monitors see refusals too.
     void capture(const bus::OutgoingMessage& message, const Route& route);
     /// Into the port of `receiver`, paid by `payer`. Checks are over by now.
-    static void deliver(const bus::OutgoingMessage& message, Peer& receiver, const Peer& payer);
+    void deliver(const bus::OutgoingMessage& message, Peer& receiver, const Peer& payer);
     /// To every subscriber but the one addressed, as far as policy, descriptors and room allow.
     /// A refusal is seen by monitors only. `payer`: null, each receiver pays for itself.
     void broadcast(const bus::OutgoingMessage& message, const Route& route, Peer* payer);
@@ -77,6 +80,7 @@ private:
     bus::MessageBuilder builder_;
     bus::MessageBuilder refusal_builder_;
     std::uint32_t serial_ = 0;
+    Peer* cause_ = nullptr;
     std::vector<PeerId> receivers_;
     std::vector<PeerId> monitors_;
 };

@@ -14,6 +14,12 @@ bool is_known_type(bus::MessageType type) {
 }  // namespace
 
 void Dispatcher::dispatch(Peer& sender, const bus::Message& message) {
+    delivery_.work_for(&sender);
+    route(sender, message);
+    delivery_.work_for(nullptr);
+}
+
+void Dispatcher::route(Peer& sender, const bus::Message& message) {
     const bus::Header& header = message.header();
     if (sender.is_monitor()) {
         retirer_.retire(sender, "sent a message although it is a monitor");
@@ -26,6 +32,13 @@ void Dispatcher::dispatch(Peer& sender, const bus::Message& message) {
     stamped_.clear();
     bus::stamp_sender(header, message.head(), sender.unique_name(), stamped_);
     const bus::OutgoingMessage outgoing = message.with_head(stamped_);
+    if (outgoing.size() > bus::kMaxMessageBytes) {
+        delivery_.send_error(
+            sender, header.serial, bus::error_name::kLimitsExceeded,
+            fmt::format("With its sender the message would be longer than {} bytes",
+                        bus::kMaxMessageBytes));
+        return;
+    }
     if (header.destination == bus::kDriverName) {
         to_driver(sender, outgoing);
     } else if (!sender.is_active()) {
@@ -124,7 +137,7 @@ bus::Result<void, Refusal> Dispatcher::deliver(Peer& sender,
                       "support that.");
     if (header.expects_reply())
         if (auto expected = expect_reply(sender, *receiver, header); !expected) return expected;
-    Delivery::deliver(message, *receiver, sender);
+    delivery_.deliver(message, *receiver, sender);
     return {};
 }
 

@@ -28,6 +28,7 @@ public:
     void dispatch(Peer& sender, const bus::Message& message);
 
 private:
+    void route(Peer& sender, const bus::Message& message);
     void answer_locally(Peer& sender, const bus::Message& message);
     void to_driver(Peer& sender, const bus::OutgoingMessage& message);
     void to_one(Peer& sender, const bus::OutgoingMessage& message);

@@ -67,6 +67,7 @@ void Peer::become_active(PeerId id) {
 void Peer::retire() {
     if (is_retired()) return;
     stage_ = Stage::Retired;
+    port_.flush();
     account_->detach();
     auth_timer_.reset();
     descriptors_timer_.reset();
@@ -210,6 +211,7 @@ void Peer::on_port_failed(int) {
 }
 
 void Peer::update_interest() {
+    if (is_retired()) return;
     // Edge-triggered while paused: a hang-up, which can't be masked, would wake the loop for ever.
     std::uint32_t interest = paused_ ? std::uint32_t{EPOLLET} : std::uint32_t{EPOLLIN};
     if (write_blocked_) interest |= EPOLLOUT;

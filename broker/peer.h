@@ -96,7 +96,7 @@ public:
     /// Hello has been answered.
     void become_active(PeerId id);
     void become_monitor() { stage_ = Stage::Monitor; }
-    /// Stops all input and output; the registry does the rest.
+    /// Stops all input and output, behind what the socket still takes; the registry does the rest.
     void retire();
     /// Work done for this peer, in bytes or their worth; ends its turn at kTurnBudget.
     void charge_turn(std::size_t cost) { turn_cost_ += cost; }
