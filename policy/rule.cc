@@ -16,6 +16,10 @@ std::string escaped(std::string_view text) {
             case '<': result += "&lt;"; break;
             case '&': result += "&amp;"; break;
             case '"': result += "&quot;"; break;
+            // Read back as they stand, these would become blanks.
+            case '\t': result += "&#9;"; break;
+            case '\n': result += "&#10;"; break;
+            case '\r': result += "&#13;"; break;
             default: result += c; break;
         }
     }

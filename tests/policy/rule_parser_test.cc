@@ -148,6 +148,7 @@ constexpr struct {
      R"(<deny send_destination="a&quot;&lt;&amp;" send_type="error" send_requested_reply="true"/>)"},
     {R"(<allow send_destination_prefix="a" send_broadcast="true" log="true" max_fds="3"/>)",
      R"(<allow send_destination_prefix="a" max_fds="3" send_broadcast="true" log="true"/>)"},
+    {R"(<deny own="&#9;a&#10;b&#13;"/>)", R"(<deny own="&#9;a&#10;b&#13;"/>)"},
     {R"(<deny receive_sender="a" receive_error="b"/>)",
      R"(<deny receive_sender="a" receive_error="b"/>)"},
 };
