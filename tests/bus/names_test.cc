@@ -93,18 +93,19 @@ TEST(Names, EachKindFollowsItsOwnSyntax) {
     }
 }
 
-// Every byte, at every position of an element as long as two machine words and a bit.
+// Every byte, at every position of names that are shorter and longer than what is judged at once.
 void expect_allowed(Predicate predicate, std::string_view before, std::string_view others) {
-    const std::string element(19, 'x');
-    for (int value = 0; value < 256; ++value) {
-        const char c = static_cast<char>(value);
-        const bool letter = value < 128 && std::isalpha(value) != 0;
-        const bool digit = value < 128 && std::isdigit(value) != 0;
-        const bool allowed = letter || digit || others.find(c) != std::string_view::npos;
-        for (std::size_t i = 1; i + 1 < element.size(); ++i) {
-            std::string text = element;
-            text[i] = c;
-            EXPECT_EQ(predicate(std::string(before) + text), allowed) << value << " at " << i;
+    for (const std::size_t length : {4U, 8U, 9U, 13U, 17U, 18U, 33U, 40U}) {
+        for (int value = 0; value < 256; ++value) {
+            const char c = static_cast<char>(value);
+            const bool letter = value < 128 && std::isalpha(value) != 0;
+            const bool digit = value < 128 && std::isdigit(value) != 0;
+            const bool allowed = letter || digit || others.find(c) != std::string_view::npos;
+            for (std::size_t i = 1; i + 1 < length; ++i) {
+                std::string text = std::string(before) + std::string(length, 'x');
+                text[before.size() + i] = c;
+                EXPECT_EQ(predicate(text), allowed) << text << " with " << value << " at " << i;
+            }
         }
     }
 }
@@ -118,11 +119,28 @@ TEST(Names, EveryByteIsJudgedAtEveryPosition) {
 }
 
 TEST(Names, ADigitMayNotFollowADotAtAnyPosition) {
-    for (std::size_t i = 1; i < 40; ++i) {
-        const std::string text = repeated("a", i) + ".9" + repeated("b", 40 - i);
-        EXPECT_FALSE(is_interface_name(text)) << text;
-        EXPECT_FALSE(is_well_known_name(text)) << text;
-        EXPECT_TRUE(is_unique_name(":" + text)) << text;
+    for (std::size_t length = 1; length < 40; ++length) {
+        for (std::size_t i = 1; i < length; ++i) {
+            const std::string text = repeated("a", i) + ".9" + repeated("b", length - i);
+            EXPECT_FALSE(is_interface_name(text)) << text;
+            EXPECT_FALSE(is_well_known_name(text)) << text;
+            EXPECT_TRUE(is_unique_name(":" + text)) << text;
+        }
+    }
+}
+
+TEST(Names, NoElementIsEmptyAtAnyPosition) {
+    for (std::size_t length = 1; length < 40; ++length) {
+        for (std::size_t i = 0; i <= length; ++i) {
+            const std::string before = repeated("a", i);
+            const std::string after = repeated("b", length - i);
+            EXPECT_FALSE(is_interface_name(before + ".." + after)) << before << after;
+            EXPECT_FALSE(is_unique_name(":1" + before + ".." + after)) << before << after;
+            EXPECT_FALSE(is_object_path("/" + before + "//" + after)) << before << after;
+        }
+        EXPECT_FALSE(is_interface_name("a." + repeated("b", length) + ".")) << length;
+        EXPECT_FALSE(is_interface_name("." + repeated("b", length) + ".a")) << length;
+        EXPECT_FALSE(is_object_path("/" + repeated("b", length) + "/")) << length;
     }
 }
 
