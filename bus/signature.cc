@@ -8,113 +8,113 @@
 namespace buzon::bus {
 namespace {
 
+/// A struct or dict entry that is still open, or all of the signature.
+struct Container {
+    char end;                // the code that closes it; NUL for the whole
+    unsigned members;        // complete types in it so far
+    unsigned arrays_around;  // how many arrays it is in
+};
+
+/// Room for the deepest nesting; of it only what is in use is ever written.
+using OuterContainers = std::array<Container, std::size_t{2} * kMaxTypeDepth>;
+
 // Reads a signature from left to right. An array has no end of its own: the `a`s in front of a
 // type are open until that type is complete. Dict entries need no bound of their own: each stands
 // directly in an array.
 class Scanner {
 public:
+    explicit Scanner(OuterContainers& outer) : outer_(outer) {}
+
     [[nodiscard]] bool scan(std::string_view text) {
-        if (text.size() > kMaxSignatureBytes) return fail(SignatureError::TooLong);
         for (const char code : text) {
             if (is_basic_type(code)) {
-                if (!complete_type()) return false;
+                complete_type();
             } else if (!take_other(code)) {
                 return false;
             }
         }
-        return take_end();
+        if (is_array_open()) return fail(SignatureError::MissingElementType);
+        if (inner_.end == ')') return fail(SignatureError::UnbalancedStruct);
+        if (inner_.end == '}') return fail(SignatureError::UnbalancedDictEntry);
+        return true;
     }
     [[nodiscard]] unsigned types() const { return inner_.members; }
     [[nodiscard]] SignatureError error() const { return error_; }
 
 private:
-    // What is known about the innermost struct or dict entry that is still open.
-    struct Container {
-        char end;                  // the code that closes it; NUL at the outermost level
-        std::uint8_t members;      // complete types in it so far
-        std::uint8_t open_arrays;  // directly in front of the type that comes next
-    };
-
     bool fail(SignatureError error) {
         error_ = error;
         return false;
     }
 
+    /// Whether an `a` in the innermost container waits for its element type.
+    [[nodiscard]] bool is_array_open() const { return arrays_ != inner_.arrays_around; }
+
     bool take_other(char code) {
+        const bool is_key = inner_.end == '}' && inner_.members == 0;
         switch (code) {
-            case ')':
-                if (inner_.end != ')') return fail(dangling_or(SignatureError::UnbalancedStruct));
-                return close(inner_.members > 0, SignatureError::EmptyStruct);
-            case '}':
-                if (inner_.end != '}')
-                    return fail(dangling_or(SignatureError::UnbalancedDictEntry));
-                return close(inner_.members == 2, SignatureError::DictEntryMemberCount);
-            case '{':
-                if (inner_.open_arrays == 0) return fail(SignatureError::DictEntryOutsideArray);
-                return open('}');
             case 'v':
+                if (is_key) return fail(SignatureError::DictEntryKeyNotBasic);
+                complete_type();
+                return true;
             case 'a':
-            case '(': return may_be_container() && take_container(code);
+                if (is_key) return fail(SignatureError::DictEntryKeyNotBasic);
+                return ++arrays_ <= kMaxTypeDepth || fail(SignatureError::ArrayTooDeep);
+            case '(':
+                if (is_key) return fail(SignatureError::DictEntryKeyNotBasic);
+                if (++structs_ > kMaxTypeDepth) return fail(SignatureError::StructTooDeep);
+                return open(')');
+            case '{':
+                if (!is_array_open()) return fail(SignatureError::DictEntryOutsideArray);
+                return open('}');
+            case ')':
+            case '}': return close(code);
             default: return fail(SignatureError::UnknownType);
         }
     }
 
-    bool take_container(char code) {
-        if (code == 'v') return complete_type();
-        if (code == 'a') {
-            ++inner_.open_arrays;
-            return ++arrays_ <= kMaxTypeDepth || fail(SignatureError::ArrayTooDeep);
-        }
-        if (++structs_ > kMaxTypeDepth) return fail(SignatureError::StructTooDeep);
-        return open(')');
-    }
-
-    bool take_end() {
-        if (inner_.open_arrays > 0) return fail(SignatureError::MissingElementType);
-        if (inner_.end == ')') return fail(SignatureError::UnbalancedStruct);
-        if (inner_.end == '}') return fail(SignatureError::UnbalancedDictEntry);
-        return true;
-    }
-
-    bool may_be_container() {
-        const bool is_key = inner_.end == '}' && inner_.members == 0;
-        return !is_key || fail(SignatureError::DictEntryKeyNotBasic);
-    }
-
-    [[nodiscard]] SignatureError dangling_or(SignatureError error) const {
-        return inner_.open_arrays > 0 ? SignatureError::MissingElementType : error;
-    }
-
-    bool complete_type() {
-        arrays_ -= inner_.open_arrays;
-        inner_.open_arrays = 0;
+    void complete_type() {
+        arrays_ = inner_.arrays_around;
         ++inner_.members;
-        if (inner_.end == '}' && inner_.members > 2) {
-            return fail(SignatureError::DictEntryMemberCount);
-        }
-        return true;
     }
 
     bool open(char end) {
         outer_[depth_++] = inner_;
-        inner_ = Container{end, 0, 0};
+        inner_ = Container{end, 0, arrays_};
         return true;
     }
 
-    bool close(bool members_fit, SignatureError otherwise) {
-        if (!members_fit || inner_.open_arrays > 0) return fail(dangling_or(otherwise));
-        if (inner_.end == ')') --structs_;
+    bool close(char code) {
+        if (is_array_open()) return fail(SignatureError::MissingElementType);
+        if (code == ')') {
+            if (inner_.end != ')') return fail(SignatureError::UnbalancedStruct);
+            if (inner_.members == 0) return fail(SignatureError::EmptyStruct);
+            --structs_;
+        } else {
+            if (inner_.end != '}') return fail(SignatureError::UnbalancedDictEntry);
+            if (inner_.members != 2) return fail(SignatureError::DictEntryMemberCount);
+        }
         inner_ = outer_[--depth_];
-        return complete_type();
+        complete_type();
+        return true;
     }
 
+    OuterContainers& outer_;
     Container inner_{'\0', 0, 0};
-    std::array<Container, std::size_t{2} * kMaxTypeDepth> outer_;  // the first depth_ are set
     unsigned depth_ = 0;
     unsigned arrays_ = 0;
     unsigned structs_ = 0;
     SignatureError error_ = SignatureError::UnknownType;
 };
+
+/// The number of complete types.
+Result<unsigned, SignatureError> count_types(std::string_view text) {
+    if (text.size() > kMaxSignatureBytes) return Unexpected{SignatureError::TooLong};
+    OuterContainers outer;
+    Scanner scanner(outer);
+    if (!scanner.scan(text)) return Unexpected{scanner.error()};
+    return scanner.types();
+}
 
 }  // namespace
 
@@ -137,16 +137,15 @@ std::string_view describe(SignatureError error) {
 }
 
 Result<void, SignatureError> check_signature(std::string_view text) {
-    Scanner scanner;
-    if (!scanner.scan(text)) return Unexpected{scanner.error()};
+    const auto types = count_types(text);
+    if (!types) return Unexpected{types.error()};
     return {};
 }
 
 Result<void, SignatureError> check_single_type(std::string_view text) {
-    if (text.size() == 1 && is_basic_type(text.front())) return {};
-    Scanner scanner;
-    if (!scanner.scan(text)) return Unexpected{scanner.error()};
-    if (scanner.types() != 1) return Unexpected{SignatureError::NotOneType};
+    const auto types = count_types(text);
+    if (!types) return Unexpected{types.error()};
+    if (*types != 1) return Unexpected{SignatureError::NotOneType};
     return {};
 }
 
