@@ -65,16 +65,48 @@ private:
 };
 
 template <bool kSwapped>
-class BodyChecker {
-    static_assert(std::is_trivially_default_constructible_v<TypeEnds>);
+bool are_booleans(std::span<const std::byte> words) {
+    std::uint32_t seen = 0;
+    for (std::size_t i = 0; i < words.size(); i += sizeof seen) {
+        std::uint32_t value;
+        std::memcpy(&value, words.data() + i, sizeof value);
+        seen |= value;
+    }
+    return (kSwapped ? detail::swapped(seen) : seen) <= 1;
+}
 
+BodyError what_is_wrong_with(std::string_view text) {
+    const bool has_nul = text.find('\0') != std::string_view::npos;
+    return has_nul ? BodyError::StringHasNul : BodyError::StringNotUtf8;
+}
+
+/// An array or a variant that is not at its end.
+struct Frame {
+    const char* element;  // type of the elements of an array; null for a variant
+    const char* resume;   // where the signature around it goes on, and
+    const char* limit;    // where that ends
+    std::size_t end;      // of the array in the body
+};
+
+/// Room for the deepest body; of it only what is in use is ever written.
+struct Tables {
+    std::array<Frame, kMaxValueDepth> frames;
+    std::array<TypeEnds, kMaxValueDepth + 1> type_ends;  // of the signature, then of variants
+};
+static_assert(std::is_trivially_default_constructible_v<Tables>);
+
+// Everything is inlined into check() and nothing is told where the checker is, so that its members
+// are registers.
+template <bool kSwapped>
+class BodyChecker {
 public:
-    BodyChecker(std::string_view signature, std::span<const std::byte> body)
-        : data_(body.data()),
+    BodyChecker(std::string_view signature, std::span<const std::byte> body, Tables& tables)
+        : tables_(tables),
+          data_(body.data()),
           size_(body.size()),
           type_(signature.data()),
           limit_(signature.data() + signature.size()) {
-        type_ends_[0].start(signature);
+        tables_.type_ends[0].start(signature);
     }
 
     [[nodiscard]] bool check() {
@@ -89,19 +121,19 @@ public:
     [[nodiscard]] BodyError error() const { return error_; }
 
 private:
-    struct Frame {
-        const char* element;  // type of the elements of an array; null for a variant
-        const char* resume;   // where the signature around it goes on, and
-        const char* limit;    // where that ends
-        std::size_t end;      // of the array in the body
-    };
-
     bool fail(BodyError error) {
         error_ = error;
         return false;
     }
 
     bool check_code(char code) {
+        if (code == 'v') {
+            std::string_view type;
+            if (!take_signature(type)) return false;
+            if (type.size() != 1 || !is_basic_type(type.front())) return enter_variant(type);
+            if (depth_ == kMaxValueDepth) return fail(BodyError::TooDeep);
+            code = type.front();
+        }
         switch (code) {
             case 'y': return skip_fixed<std::uint8_t>();
             case 'n':
@@ -116,17 +148,16 @@ private:
             case 's': return check_string();
             case 'o': return check_object_path();
             case 'g': return check_signature_value();
-            case 'v': return check_variant();
             case 'a': return check_array();
             case '(':
-            case '{': return align<std::uint64_t>() && enter_container();
+            case '{': return align_to_8() && enter_container();
             default: --depth_; return true;  // `)` or `}`
         }
     }
 
     /// At the end of the element type of an array, or of the type of a variant.
     bool finish_frame() {
-        const Frame& frame = stack_[frames_ - 1];
+        const Frame& frame = tables_.frames[frames_ - 1];
         if (frame.element != nullptr) {
             if (at_ < frame.end) {
                 type_ = frame.element;
@@ -143,118 +174,104 @@ private:
         return true;
     }
 
-    template <typename Word>
-    bool align() {
-        const std::size_t at = align_up(at_, sizeof(Word));
+    /// Goes to the first member of a struct or dict entry, or to the first element of an array.
+    [[gnu::always_inline]] bool align_to_8() {
+        const std::size_t at = align_up(at_, 8);
         if (at > size_) return fail(BodyError::Truncated);
+        if (!detail::padding_is_zero<std::uint64_t>(data_, at_)) {
+            return fail(BodyError::PaddingNotZero);
+        }
+        at_ = at;
+        return true;
+    }
+
+    /// Goes to the next value of this size, which is there as a whole.
+    template <typename Word>
+    [[gnu::always_inline]] bool reach() {
+        const std::size_t at = align_up(at_, sizeof(Word));
+        if (at + sizeof(Word) > size_) return fail(BodyError::Truncated);
         if (!detail::padding_is_zero<Word>(data_, at_)) return fail(BodyError::PaddingNotZero);
         at_ = at;
         return true;
     }
 
-    /// Goes to the next value of this size; it is there as a whole.
     template <typename Word>
-    bool reach() {
-        if (!align<Word>()) return false;
-        return size_ - at_ >= sizeof(Word) || fail(BodyError::Truncated);
-    }
-
-    template <typename Word>
-    bool skip_fixed() {
+    [[gnu::always_inline]] bool skip_fixed() {
         if (!reach<Word>()) return false;
         at_ += sizeof(Word);
         return true;
     }
 
-    std::uint32_t take_uint32() {
-        std::uint32_t value;
-        std::memcpy(&value, data_ + at_, sizeof value);
-        at_ += sizeof value;
-        return kSwapped ? detail::swapped(value) : value;
+    template <typename Word>
+    [[gnu::always_inline]] bool take(std::size_t& value) {
+        if (!reach<Word>()) return false;
+        Word word;
+        std::memcpy(&word, data_ + at_, sizeof word);
+        value = kSwapped ? detail::swapped(word) : word;
+        at_ += sizeof word;
+        return true;
     }
 
     bool check_boolean() {
-        if (!reach<std::uint32_t>()) return false;
-        return take_uint32() <= 1 || fail(BodyError::BooleanOutOfRange);
+        std::size_t value = 0;
+        if (!take<std::uint32_t>(value)) return false;
+        return value <= 1 || fail(BodyError::BooleanOutOfRange);
     }
 
-    [[nodiscard]] std::string_view text(std::size_t length) const {
-        return {reinterpret_cast<const char*>(data_ + at_), length};
-    }
-
-    /// A text of this length with a NUL behind it starts here.
-    bool reach_text(std::size_t length) {
+    /// Takes a length, a text and the NUL behind it.
+    template <typename Length>
+    [[gnu::always_inline]] bool take_text(std::string_view& text) {
+        std::size_t length = 0;
+        if (!take<Length>(length)) return false;
         if (size_ - at_ <= length) return fail(BodyError::Truncated);
-        return data_[at_ + length] == std::byte{0} || fail(BodyError::StringNotTerminated);
-    }
-
-    bool check_string() {
-        if (!reach<std::uint32_t>()) return false;
-        const std::size_t length = take_uint32();
-        if (!reach_text(length)) return false;
-        if (!is_utf8(text(length))) return fail_string(length);
+        text = {reinterpret_cast<const char*>(data_ + at_), length};
         at_ += length + 1;
-        return true;
+        return text.data()[length] == '\0' || fail(BodyError::StringNotTerminated);
     }
 
-    bool fail_string(std::size_t length) {
-        const bool has_nul = text(length).find('\0') != std::string_view::npos;
-        return fail(has_nul ? BodyError::StringHasNul : BodyError::StringNotUtf8);
+    [[gnu::always_inline]] bool check_string() {
+        std::string_view text;
+        if (!take_text<std::uint32_t>(text)) return false;
+        return is_utf8(text) || fail(what_is_wrong_with(text));
     }
 
     bool check_object_path() {
-        if (!reach<std::uint32_t>()) return false;
-        const std::size_t length = take_uint32();
-        if (!reach_text(length)) return false;
-        if (!is_object_path(text(length))) return fail(BodyError::ObjectPathInvalid);
-        at_ += length + 1;
-        return true;
+        std::string_view text;
+        if (!take_text<std::uint32_t>(text)) return false;
+        return is_object_path(text) || fail(BodyError::ObjectPathInvalid);
     }
 
-    /// Takes the length of a signature and stands before its text, which is there as a whole.
-    bool reach_signature(std::size_t& length) {
-        if (!reach<std::uint8_t>()) return false;
-        length = std::to_integer<std::size_t>(data_[at_++]);
-        return reach_text(length);
+    [[gnu::always_inline]] bool take_signature(std::string_view& text) {
+        return take_text<std::uint8_t>(text);
     }
 
     bool check_signature_value() {
-        std::size_t length = 0;
-        if (!reach_signature(length)) return false;
-        if (!check_signature(text(length))) return fail(BodyError::SignatureInvalid);
-        at_ += length + 1;
-        return true;
+        std::string_view text;
+        if (!take_signature(text)) return false;
+        return check_signature(text) || fail(BodyError::SignatureInvalid);
     }
 
     bool enter_container() { return ++depth_ <= kMaxValueDepth || fail(BodyError::TooDeep); }
 
-    bool check_variant() {
-        std::size_t length = 0;
-        if (!reach_signature(length)) return false;
-        const std::string_view type = text(length);
-        at_ += length + 1;
-        if (length == 1 && is_basic_type(type.front())) {
-            if (depth_ == kMaxValueDepth) return fail(BodyError::TooDeep);
-            return check_code(type.front());
-        }
+    bool enter_variant(std::string_view type) {
         if (const auto checked = check_single_type(type); !checked) {
             return fail(checked.error() == SignatureError::NotOneType
                             ? BodyError::VariantNotOneType
                             : BodyError::SignatureInvalid);
         }
         if (!enter_container()) return false;
-        stack_[frames_++] = Frame{nullptr, type_, limit_, 0};
-        type_ends_[++variants_].start(type);
+        tables_.frames[frames_++] = Frame{nullptr, type_, limit_, 0};
+        tables_.type_ends[++variants_].start(type);
         type_ = type.data();
-        limit_ = type_ + length;
+        limit_ = type_ + type.size();
         return true;
     }
 
     bool check_array() {
-        if (!reach<std::uint32_t>()) return false;
-        const std::size_t length = take_uint32();
+        std::size_t length = 0;
+        if (!take<std::uint32_t>(length)) return false;
         if (length > kMaxArrayBytes) return fail(BodyError::ArrayTooLong);
-        if (alignment_of(*type_) == 8 && !align<std::uint64_t>()) return false;
+        if (alignment_of(*type_) == 8 && !align_to_8()) return false;
         if (length > size_ - at_) return fail(BodyError::Truncated);
         if (const std::size_t element_bytes = fixed_size_of(*type_)) {
             return check_fixed_elements(length, element_bytes);
@@ -268,21 +285,14 @@ private:
     }
 
     bool check_fixed_elements(std::size_t length, std::size_t element_bytes) {
-        if (length % element_bytes != 0) return fail(BodyError::ArrayLengthNotMultiple);
-        if (*type_ == 'b' && !check_booleans(length)) return false;
+        // A power of two, which the compiler does not know.
+        if ((length & (element_bytes - 1)) != 0) return fail(BodyError::ArrayLengthNotMultiple);
+        if (*type_ == 'b' && !are_booleans<kSwapped>({data_ + at_, length})) {
+            return fail(BodyError::BooleanOutOfRange);
+        }
         at_ += length;
         ++type_;
         return true;
-    }
-
-    bool check_booleans(std::size_t length) {
-        std::uint32_t seen = 0;
-        for (std::size_t i = 0; i < length; i += sizeof seen) {
-            std::uint32_t value;
-            std::memcpy(&value, data_ + at_ + i, sizeof value);
-            seen |= value;
-        }
-        return (kSwapped ? detail::swapped(seen) : seen) <= 1 || fail(BodyError::BooleanOutOfRange);
     }
 
     bool check_strings(std::size_t length) {
@@ -298,21 +308,22 @@ private:
 
     bool enter_elements(std::size_t length) {
         const char* const element_end = end_of_type();
-        stack_[frames_++] = Frame{type_, element_end, limit_, at_ + length};
+        tables_.frames[frames_++] = Frame{type_, element_end, limit_, at_ + length};
         limit_ = element_end;
         return true;
     }
 
     /// Where the complete type at type_ ends. A type that is not in an array of its signature is
     /// met once, so that it may be gone through; others are looked up.
-    const char* end_of_type() {
-        const bool met_once = frames_ == 0 || stack_[frames_ - 1].element == nullptr;
-        if (!met_once) return type_ends_[variants_].find(type_);
+    [[gnu::always_inline]] const char* end_of_type() {
+        const bool met_once = frames_ == 0 || tables_.frames[frames_ - 1].element == nullptr;
+        if (!met_once) return tables_.type_ends[variants_].find(type_);
         return type_ + first_type_length({type_, static_cast<std::size_t>(limit_ - type_)});
     }
 
-    const std::byte* data_;
-    std::size_t size_;
+    Tables& tables_;
+    const std::byte* const data_;
+    const std::size_t size_;
     std::size_t at_ = 0;
     const char* type_;   // the code that comes next
     const char* limit_;  // end of the element type, the variant's type, or the whole signature
@@ -320,15 +331,13 @@ private:
     unsigned frames_ = 0;
     unsigned variants_ = 0;
     BodyError error_ = BodyError::Truncated;
-    // Of the tables below only what is in use is ever written.
-    std::array<Frame, kMaxValueDepth> stack_;
-    std::array<TypeEnds, kMaxValueDepth + 1> type_ends_;
 };
 
 template <bool kSwapped>
 Result<void, BodyError> check_in_order(std::string_view signature,
                                        std::span<const std::byte> body) {
-    BodyChecker<kSwapped> checker(signature, body);
+    Tables tables;
+    BodyChecker<kSwapped> checker(signature, body, tables);
     if (!checker.check()) return Unexpected{checker.error()};
     return {};
 }

@@ -36,18 +36,31 @@ bool is_continuation(unsigned char byte) {
 
 /// Length of the sequence of two to four bytes at `at`, 0 if there is none. `left` is at least 1.
 std::size_t sequence_length(const unsigned char* at, std::size_t left) {
-    const Sequence expected = kSequences[*at];
-    if (expected.length == 0 || expected.length > left) return 0;
+    const Sequence& expected = kSequences[*at];
+    if (std::size_t{expected.length} - 1 >= left) return 0;  // always for a length of 0
     if (at[1] < expected.second_min || at[1] > expected.second_max) return 0;
-    for (std::size_t i = 2; i < expected.length; ++i) {
-        if (!is_continuation(at[i])) return 0;
-    }
+    if (expected.length > 2 && !is_continuation(at[2])) return 0;
+    if (expected.length > 3 && !is_continuation(at[3])) return 0;
     return expected.length;
 }
 
 }  // namespace
 
-bool detail::is_utf8_from(std::string_view text) {
+bool detail::is_long_ascii(std::string_view text) {
+    const auto found_in_32 = [](const char* at) {
+        return not_ascii(load_word<std::uint64_t>(at)) |
+               not_ascii(load_word<std::uint64_t>(at + 8)) |
+               not_ascii(load_word<std::uint64_t>(at + 16)) |
+               not_ascii(load_word<std::uint64_t>(at + 24));
+    };
+    const char* const last = text.data() + text.size() - 32;  // may be looked at twice
+    std::uint64_t found = found_in_32(last);
+    for (const char* at = text.data(); at < last; at += 32)
+        found |= found_in_32(at);
+    return (found & kTopBits) == 0;
+}
+
+bool detail::is_any_utf8(std::string_view text) {
     const auto* at = reinterpret_cast<const unsigned char*>(text.data());
     const auto* const end = at + text.size();
     while (at != end) {

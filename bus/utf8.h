@@ -27,43 +27,40 @@ template <typename Word>
 }
 inline constexpr std::uint64_t kTopBits = 0x8080808080808080U;
 
-bool is_utf8_from(std::string_view text);
+/// For texts of 32 bytes or more.
+bool is_long_ascii(std::string_view text);
+bool is_any_utf8(std::string_view text);
 
 }  // namespace detail
 
 /// Only bytes 1 to 127.
-[[nodiscard]] inline bool is_ascii(std::string_view text) {
-    using detail::load_word;
+[[nodiscard, gnu::always_inline]] inline bool is_ascii(std::string_view text) {
     using detail::not_ascii;
     const char* at = text.data();
-    std::size_t left = text.size();
-    if (left < 8) {
-        if (left >= 4) {  // the two loads overlap
-            const std::uint64_t word = load_word<std::uint32_t>(at) |
-                                       std::uint64_t{load_word<std::uint32_t>(at + left - 4)} << 32;
-            return (not_ascii(word) & detail::kTopBits) == 0;
+    const char* const end = at + text.size();
+    std::uint64_t found = 0;
+    if (text.size() > 64) {
+        return detail::is_long_ascii(text);
+    } else if (text.size() >= 8) {  // the last eight bytes may be looked at twice
+        const char* const last = end - 8;
+        found = not_ascii(detail::load_word<std::uint64_t>(last));
+        for (; at < last; at += 8) {
+            found |= not_ascii(detail::load_word<std::uint64_t>(at));
         }
-        std::uint64_t found = 0;
-        while (left > 0)
-            found |= not_ascii(static_cast<unsigned char>(at[--left]));
-        return (found & 0x80) == 0;
+    } else if (text.size() >= 4) {
+        found = not_ascii(detail::load_word<std::uint32_t>(at) |
+                          std::uint64_t{detail::load_word<std::uint32_t>(end - 4)} << 32);
+    } else {
+        for (; at != end; ++at) {
+            found |= not_ascii(static_cast<unsigned char>(*at)) & 0x80;
+        }
     }
-    for (; left > 32; at += 32, left -= 32) {
-        const std::uint64_t found = not_ascii(load_word<std::uint64_t>(at)) |
-                                    not_ascii(load_word<std::uint64_t>(at + 8)) |
-                                    not_ascii(load_word<std::uint64_t>(at + 16)) |
-                                    not_ascii(load_word<std::uint64_t>(at + 24));
-        if ((found & detail::kTopBits) != 0) return false;
-    }
-    for (; left > 8; at += 8, left -= 8) {
-        if ((not_ascii(load_word<std::uint64_t>(at)) & detail::kTopBits) != 0) return false;
-    }
-    return (not_ascii(load_word<std::uint64_t>(at + left - 8)) & detail::kTopBits) == 0;
+    return (found & detail::kTopBits) == 0;
 }
 
 /// Strict UTF-8: no surrogates, no overlong forms, at most U+10FFFF, no NUL. Noncharacters pass.
-[[nodiscard]] inline bool is_utf8(std::string_view text) {
-    return is_ascii(text) || detail::is_utf8_from(text);
+[[nodiscard, gnu::always_inline]] inline bool is_utf8(std::string_view text) {
+    return is_ascii(text) || detail::is_any_utf8(text);
 }
 
 }  // namespace buzon::bus
