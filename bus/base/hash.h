@@ -112,7 +112,11 @@ using TextHashState = SipHash<1, 3>;
 [[nodiscard]] inline std::uint64_t hash_words(std::uint64_t a, std::uint64_t b, HashSeed seed) {
     __extension__ using Wide = unsigned __int128;
     const Wide product = Wide{a ^ seed.first} * (b ^ seed.second);
-    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+    // One seed in a hundred makes a product whose low bits hardly change; so mix once more.
+    std::uint64_t hash =
+        static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+    hash = (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15U;
+    return hash ^ (hash >> 32);
 }
 
 /// Hasher for containers keyed by text; look-ups with a string_view build no string.

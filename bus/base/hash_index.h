@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // HashIndex: an open-addressing table from hashes to the numbers of records kept elsewhere.
 // The records hold the keys; equality is asked of the caller, and only where 32 bits agree.
-// Linear probing, at most 3/4 full, erasing closes the gap: no tombstones, no allocation unless
+// Linear probing, at most half full; erasing closes the gap: no tombstones, no allocation unless
 // the number of records reaches a new high. Give it seeded hashes (hash.h).
 #pragma once
 
@@ -32,7 +32,7 @@ public:
     /// The record must not be in the table yet.
     void insert(std::uint64_t hash, std::uint32_t record) {
         assert(record != kNone);
-        if ((used_ + 1) * 4 > slots_.size() * 3) grow();
+        if ((used_ + 1) * 2 > slots_.size()) grow();
         place({tag_of(hash), record});
         ++used_;
     }
