@@ -27,75 +27,105 @@ MatchCandidates::Range MatchCandidates::of(MatchSelector selector) {
 void MatchCandidates::compute(MatchSelector selector) {
     const MatchSubject& subject = *subject_;
     switch (selector) {
-        case selectors::kInterface: return add_field(subject.interface);
-        case selectors::kMember: return add_field(subject.member);
-        case selectors::kPath: return add_field(subject.path);
+        case selectors::kInterface: return add_field(Family::Interface, subject.interface);
+        case selectors::kMember: return add_field(Family::Member, subject.member);
+        case selectors::kPath: return add_field(Family::Path, subject.path);
         case selectors::kPathNamespace:
             if (subject.path.empty()) return;
-            if (subject.path != "/") add_text("/");
-            return add_prefixes(subject.path, '/', Boundary::Excluded);
+            if (subject.path != "/") add_text(Family::PathNamespace, "/");
+            return add_prefixes(Family::PathNamespace, subject.path, '/', Boundary::Excluded);
         case selectors::kSender: return add_names(subject.sender, subject.sender_names);
         case selectors::kDestination:
-            if (subject.recipient.empty()) return add_field(subject.destination);
+            if (subject.recipient.empty()) return add_field(Family::Name, subject.destination);
             return add_names(subject.recipient, subject.recipient_names);
         default: return compute_argument(selector);
     }
 }
 
 void MatchCandidates::compute_argument(MatchSelector selector) {
-    const bool is_namespace = selector == selectors::kArgument0Namespace;
-    const auto& found = argument(is_namespace ? 0 : selectors::argument_index(selector));
+    const Family family = family_of(selector);
+    const unsigned index =
+        family == Family::NameNamespace ? 0 : selectors::argument_index(selector);
+    const auto& found = argument(index);
     if (!found) return;
-    if (!is_namespace && selectors::is_argument_path(selector)) {
-        return add_prefixes(found->text, '/', Boundary::Included);
+    if (family == Family::ArgumentPath) {
+        return add_prefixes(family, found->text, '/', Boundary::Included);
     }
     if (found->kind != TextArgument::Kind::String) return;
-    if (is_namespace) return add_prefixes(found->text, '.', Boundary::Excluded);
-    add_text(found->text);
+    if (family == Family::NameNamespace) {
+        return add_prefixes(family, found->text, '.', Boundary::Excluded);
+    }
+    add_text(family, found->text);
 }
 
-void MatchCandidates::add_field(std::string_view text) {
-    if (!text.empty()) add_text(text);
+void MatchCandidates::add_field(Family family, std::string_view text) {
+    if (!text.empty()) add_text(family, text);
 }
 
-void MatchCandidates::add_text(std::string_view text) {
+void MatchCandidates::add_text(Family family, std::string_view text) {
+    if (!has_size(family, text.size())) return;
     const MatchValues::Id value = values_.find(text);
     if (value != MatchValues::kNone) found_.push_back(value);
 }
 
-/// Adds what `text` has before each boundary, and `text` itself. All prefixes are hashed in one
-/// pass; those longer than a rule can be are left out.
-void MatchCandidates::add_prefixes(std::string_view text, char boundary, Boundary kind) {
+/// Adds what `text` has before each boundary, and `text` itself; hashes all in one pass.
+void MatchCandidates::add_prefixes(Family family,
+                                   std::string_view text,
+                                   char boundary,
+                                   Boundary kind) {
     bus::TextHashState state(values_.seed());
     std::size_t hashed = 0;
     const auto add = [&](std::size_t size) {
+        if (!has_size(family, size)) return;
         for (; size - hashed >= 8; hashed += 8)
             state.compress(text.data() + hashed);
         const std::uint64_t hash = state.finish(text.data() + hashed, size);
         const MatchValues::Id value = values_.find(text.substr(0, size), hash);
         if (value != MatchValues::kNone) found_.push_back(value);
     };
-    const std::size_t longest = std::min(text.size(), kMaxMatchRuleBytes + 1);
-    for (std::size_t at = text.find(boundary); at < longest; at = text.find(boundary, at + 1)) {
+    const std::size_t end = std::min(text.size(), kMaxMatchRuleBytes + 1);
+    for (std::size_t at = text.find(boundary); at < end; at = text.find(boundary, at + 1)) {
         const std::size_t size = kind == Boundary::Included ? at + 1 : at;
-        if (size > 0 && size < longest) add(size);
+        if (size > 0 && size < text.size()) add(size);
     }
-    if (text.size() <= kMaxMatchRuleBytes) add(text.size());
+    add(text.size());
 }
 
 /// Adds a peer's names, by whichever is shorter: its list of names, or that of all names in rules.
 void MatchCandidates::add_names(std::string_view unique_name, const OwnedNames* names) {
-    add_field(unique_name);
+    add_field(Family::Name, unique_name);
     if (!names || mentions_.empty()) return;
     const auto all = names->all();
     if (all.size() <= mentions_.size()) {
         for (const std::string_view name : all)
-            add_text(name);
+            add_text(Family::Name, name);
         return;
     }
     for (const auto& [value, node] : mentions_) {
         if (names->contains(values_.text(value))) found_.push_back(value);
     }
+}
+
+MatchCandidates::Family MatchCandidates::family_of(MatchSelector selector) {
+    switch (selector) {
+        case selectors::kInterface: return Family::Interface;
+        case selectors::kMember: return Family::Member;
+        case selectors::kPath: return Family::Path;
+        case selectors::kPathNamespace: return Family::PathNamespace;
+        case selectors::kSender:
+        case selectors::kDestination: return Family::Name;
+        case selectors::kArgument0Namespace: return Family::NameNamespace;
+        default:
+            return selectors::is_argument_path(selector) ? Family::ArgumentPath : Family::Argument;
+    }
+}
+
+std::uint32_t& MatchCandidates::count_for(MatchSelector selector, std::size_t size) {
+    return sizes_[static_cast<std::size_t>(family_of(selector))][size];
+}
+
+bool MatchCandidates::has_size(Family family, std::size_t size) const {
+    return size <= kMaxMatchRuleBytes && sizes_[static_cast<std::size_t>(family)][size] > 0;
 }
 
 const std::optional<TextArgument>& MatchCandidates::argument(unsigned index) {

@@ -63,6 +63,11 @@ public:
     MatchCandidates(const MatchValues& values, const NameMentions& well_known_mentions)
         : values_(values), mentions_(well_known_mentions) {}
 
+    /// Rules compare with texts of this size, or do so no longer. What has another size is not
+    /// even hashed.
+    void add_size(MatchSelector selector, std::size_t size) { ++count_for(selector, size); }
+    void remove_size(MatchSelector selector, std::size_t size) { --count_for(selector, size); }
+
     /// `subject` must stay until the next start().
     void start(const MatchSubject& subject);
     [[nodiscard]] Range of(MatchSelector selector);
@@ -72,6 +77,19 @@ public:
     [[nodiscard]] std::string_view open_ended_path(unsigned index);
 
 private:
+    /// Kinds of conditions that share the counts of sizes.
+    enum class Family : std::uint8_t {
+        Interface,
+        Member,
+        Path,
+        PathNamespace,
+        Name,
+        NameNamespace,
+        Argument,
+        ArgumentPath,
+    };
+    static constexpr std::size_t kFamilies = 8;
+    using SizeCounts = std::array<std::uint32_t, kMaxMatchRuleBytes + 1>;
     /// Whether a prefix keeps the byte that ends it.
     enum class Boundary : std::uint8_t { Excluded, Included };
     struct Slot {
@@ -85,10 +103,13 @@ private:
 
     void compute(MatchSelector selector);
     void compute_argument(MatchSelector selector);
-    void add_field(std::string_view text);
-    void add_text(std::string_view text);
-    void add_prefixes(std::string_view text, char boundary, Boundary kind);
+    void add_field(Family family, std::string_view text);
+    void add_text(Family family, std::string_view text);
+    void add_prefixes(Family family, std::string_view text, char boundary, Boundary kind);
     void add_names(std::string_view unique_name, const OwnedNames* names);
+    static Family family_of(MatchSelector selector);
+    std::uint32_t& count_for(MatchSelector selector, std::size_t size);
+    [[nodiscard]] bool has_size(Family family, std::size_t size) const;
     const std::optional<TextArgument>& argument(unsigned index);
 
     const MatchValues& values_;
@@ -98,6 +119,7 @@ private:
     std::array<Slot, match_selector::kCount> slots_;
     std::array<ArgumentSlot, kMaxMatchArguments> arguments_;
     std::vector<MatchValues::Id> found_;
+    std::array<SizeCounts, kFamilies> sizes_{};
 };
 
 }  // namespace buzon::broker

@@ -224,6 +224,7 @@ MatchTree::NodeId MatchTree::add_child(NodeId parent, Selector selector, std::st
     node.selector = selector;
     node.value = values_.acquire(text);
     const NodeId child = nodes_.add(std::move(node));
+    candidates_.add_size(selector, text.size());
     steps_.insert(hash_of_step(parent, selector, nodes_[child].value), child);
     link_sibling(child);
     link_branch(child);
@@ -247,6 +248,7 @@ void MatchTree::remove_child(NodeId child) {
     unlink_sibling(child);
     unlink_branch(child);
     unlink_mention(child);
+    candidates_.remove_size(node.selector, values_.text(value).size());
     nodes_.remove(child);
     values_.release(value);
 }
