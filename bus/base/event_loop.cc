@@ -136,15 +136,15 @@ int EventLoop::wait(std::optional<Duration> timeout) {
     }
     if (const auto first = time_to_first_timer(); first && (!timeout || *first < *timeout))
         timeout = first;
-    timespec until{};
+    // Whole milliseconds, rounded up: a deadline may pass a little late, never early.
+    int timeout_ms = -1;
     if (timeout) {
-        const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(*timeout).count();
-        until = {.tv_sec = ns / 1'000'000'000, .tv_nsec = ns % 1'000'000'000};
+        const auto whole = std::chrono::ceil<std::chrono::milliseconds>(*timeout).count();
+        timeout_ms = static_cast<int>(std::min<std::int64_t>(whole, 60'000));
     }
-    const int count = ::epoll_pwait2(epoll_.get(), events_.data(), kEventsPerTurn,
-                                     timeout ? &until : nullptr, nullptr);
+    const int count = ::epoll_wait(epoll_.get(), events_.data(), kEventsPerTurn, timeout_ms);
     if (count >= 0) return count;
-    if (errno != EINTR) fail("epoll_pwait2");
+    if (errno != EINTR) fail("epoll_wait");
     return 0;
 }
 
