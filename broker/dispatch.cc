@@ -29,9 +29,7 @@ void Dispatcher::route(Peer& sender, const bus::Message& message) {
         answer_locally(sender, message);
         return;
     }
-    stamped_.clear();
-    bus::stamp_sender(header, message.head(), sender.unique_name(), stamped_);
-    const bus::OutgoingMessage outgoing = message.with_head(stamped_);
+    const bus::OutgoingMessage outgoing = message.with_head(stamp(sender, message));
     if (outgoing.size() > bus::kMaxMessageBytes) {
         delivery_.send_error(
             sender, header.serial, bus::error_name::kLimitsExceeded,
@@ -51,6 +49,14 @@ void Dispatcher::route(Peer& sender, const bus::Message& message) {
     } else {
         to_one(sender, outgoing);
     }
+}
+
+std::span<const std::byte> Dispatcher::stamp(const Peer& sender, const bus::Message& message) {
+    const std::string_view name = sender.unique_name();
+    const std::size_t room = bus::stamped_bytes_at_most(message.header(), name);
+    if (room > stamped_.size()) stamped_.resize(room);
+    const std::size_t size = bus::stamp_sender(message.header(), message.head(), name, stamped_);
+    return std::span(stamped_).first(size);
 }
 
 /// Without a destination the message is for the connection itself, as between two peers.

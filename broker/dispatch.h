@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "broker/bus_state.h"
@@ -29,6 +30,8 @@ public:
 
 private:
     void route(Peer& sender, const bus::Message& message);
+    /// The head of `message` with its sender; valid until the next one is stamped.
+    [[nodiscard]] std::span<const std::byte> stamp(const Peer& sender, const bus::Message& message);
     void answer_locally(Peer& sender, const bus::Message& message);
     void to_driver(Peer& sender, const bus::OutgoingMessage& message);
     void to_one(Peer& sender, const bus::OutgoingMessage& message);
@@ -47,7 +50,7 @@ private:
     Delivery& delivery_;
     Driver& driver_;
     PeerRetirer& retirer_;
-    std::vector<std::byte> stamped_;
+    std::vector<std::byte> stamped_;  // as large as a head ever was
 };
 
 }  // namespace buzon::broker

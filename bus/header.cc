@@ -2,6 +2,8 @@
 #include "bus/header.h"
 
 #include <array>
+#include <bit>
+#include <cassert>
 #include <cstring>
 #include <optional>
 
@@ -20,6 +22,21 @@ constexpr std::uint32_t bit(FieldCode code) {
 
 constexpr std::uint32_t kFiltered = bit(FieldCode::Sender) | bit(FieldCode::ContainerInstance);
 
+constexpr std::array<char, 11> kFieldTypes = {0, 'o', 's', 's', 's', 'u', 's', 's', 'g', 'u', 'o'};
+
+/// Code, length of the type (1), type and NUL of every known field, as one word of memory.
+constexpr std::array<std::uint32_t, kFieldTypes.size()> kFieldStarts = [] {
+    std::array<std::uint32_t, kFieldTypes.size()> starts{};
+    for (std::uint32_t code = 1; code < starts.size(); ++code) {
+        const auto type = static_cast<std::uint32_t>(kFieldTypes[code]);
+        starts[code] = std::endian::native == std::endian::little
+                           ? code | 1U << 8 | type << 16
+                           : code << 24 | 1U << 16 | type << 8;
+    }
+    starts[0] = 0xffffffff;
+    return starts;
+}();
+
 /// The fields array, element by element. Offsets are from the start of the message.
 class FieldWalker {
 public:
@@ -30,8 +47,23 @@ public:
     [[nodiscard]] std::size_t field_start() const { return field_start_; }
     [[nodiscard]] std::size_t position() const { return position_; }
     [[nodiscard]] std::uint8_t code() const { return code_; }
-    [[nodiscard]] std::string_view type() const { return type_; }
+    [[nodiscard]] bool has_expected_type() const {
+        return type_.size() == 1 && type_.front() == kFieldTypes[code_];
+    }
 
+    /// True for a field of a known code and its type, in the shape that every library writes: the
+    /// first word says it all. Stands before the value then, else where it stood.
+    bool enter_known_field() {
+        if (!skip_padding_to_word()) return false;
+        std::uint32_t start = 0;
+        std::memcpy(&start, &head_[position_], sizeof start);  // the head ends at a multiple of 8
+        const std::uint8_t code = byte_at(position_);
+        if (code >= kFieldStarts.size() || start != kFieldStarts[code]) return false;
+        field_start_ = position_;
+        code_ = code;
+        position_ += 4;
+        return true;
+    }
     /// Reads padding, code and type; stands before the value.
     std::optional<HeaderError> enter_field() {
         if (!skip_padding(8)) return HeaderError::PaddingNotZero;
@@ -79,6 +111,17 @@ private:
     [[nodiscard]] std::string_view text_at(std::size_t offset, std::size_t length) const {
         return {reinterpret_cast<const char*>(head_.data()) + offset, length};
     }
+    /// The bytes up to the next multiple of 8 are zero, and a field may begin there.
+    bool skip_padding_to_word() {
+        const std::size_t aligned = align_up(position_, 8);
+        if (aligned + 4 > end_) return false;
+        if (aligned != position_) {
+            const auto last = load_unsigned<std::uint64_t>(&head_[aligned - 8], ByteOrder::Little);
+            if (last >> (8 * (position_ % 8)) != 0) return false;
+        }
+        position_ = aligned;
+        return true;
+    }
     bool skip_padding(std::size_t alignment) {
         const std::size_t aligned = align_up(position_, alignment);
         if (aligned > end_) return false;
@@ -121,8 +164,6 @@ bool store_text(Header& header, FieldCode code, std::string_view text) {
     return false;
 }
 
-constexpr std::array<char, 11> kFieldTypes = {0, 'o', 's', 's', 's', 'u', 's', 's', 'g', 'u', 'o'};
-
 std::optional<HeaderError> store_signature(Header& header, FieldWalker& fields) {
     const auto text = fields.read_signature();
     if (!text) return HeaderError::FieldTruncated;
@@ -146,8 +187,6 @@ std::optional<HeaderError> store_number(Header& header, FieldCode code, FieldWal
 std::optional<HeaderError> store_field(Header& header, FieldWalker& fields) {
     const auto code = static_cast<FieldCode>(fields.code());
     const char expected = kFieldTypes[fields.code()];
-    if (fields.type().size() != 1 || fields.type().front() != expected)
-        return HeaderError::FieldTypeWrong;
     if (expected == 'g') return store_signature(header, fields);
     if (expected == 'u') return store_number(header, code, fields);
     const auto text = fields.read_text();
@@ -264,7 +303,9 @@ Result<Header, HeaderError> parse_header(std::span<const std::byte> head) {
     std::uint32_t seen = 0;
     FieldWalker fields(head, header.fields_bytes, header.order);
     while (!fields.at_end()) {
-        if (const auto error = fields.enter_field()) return Unexpected{*error};
+        const bool is_known = fields.enter_known_field();
+        if (!is_known)
+            if (const auto error = fields.enter_field()) return Unexpected{*error};
         if (fields.code() == 0) return Unexpected{HeaderError::FieldCodeZero};
         if (fields.code() >= kFieldTypes.size()) {
             header.needs_filtering = true;
@@ -275,6 +316,8 @@ Result<Header, HeaderError> parse_header(std::span<const std::byte> head) {
         const std::uint32_t mark = 1U << fields.code();
         if (seen & mark) return Unexpected{HeaderError::FieldRepeated};
         seen |= mark;
+        if (!is_known && !fields.has_expected_type())
+            return Unexpected{HeaderError::FieldTypeWrong};
         if (const auto error = store_field(header, fields)) return Unexpected{*error};
     }
     if (seen & kFiltered) header.needs_filtering = true;
@@ -283,35 +326,41 @@ Result<Header, HeaderError> parse_header(std::span<const std::byte> head) {
     return header;
 }
 
-void stamp_sender(const Header& header,
-                  std::span<const std::byte> head,
-                  std::string_view sender,
-                  std::vector<std::byte>& out) {
-    const std::size_t start = out.size();
-    const auto pad_to_eight = [&] { out.resize(start + align_up(out.size() - start, 8)); };
+std::size_t stamped_bytes_at_most(const Header& header, std::string_view sender) {
+    return header.head_bytes() + align_up(8 + sender.size() + 1, 8);
+}
+
+std::size_t stamp_sender(const Header& header,
+                         std::span<const std::byte> head,
+                         std::string_view sender,
+                         std::span<std::byte> out) {
+    assert(out.size() >= stamped_bytes_at_most(header, sender));
+    std::size_t end = 0;
+    const auto append = [&](std::span<const std::byte> bytes) {
+        const std::size_t aligned = align_up(end, 8);
+        std::memset(&out[end], 0, aligned - end);
+        std::memcpy(&out[aligned], bytes.data(), bytes.size());
+        end = aligned + bytes.size();
+    };
     if (header.needs_filtering) {
-        out.insert(out.end(), head.begin(), head.begin() + kFixedHeaderBytes);
+        append(head.first(kFixedHeaderBytes));
         for_each_field(header, head, [&](std::uint8_t code, std::span<const std::byte> field) {
-            if (!is_relayed(code)) return;
-            pad_to_eight();
-            out.insert(out.end(), field.begin(), field.end());
+            if (is_relayed(code)) append(field);
         });
     } else {
-        const auto fields = head.first(kFixedHeaderBytes + header.fields_bytes);
-        out.insert(out.end(), fields.begin(), fields.end());
+        append(head.first(kFixedHeaderBytes + header.fields_bytes));
     }
-    pad_to_eight();
-    const std::size_t field = out.size();
-    out.resize(field + 8 + sender.size() + 1);
-    out[field] = static_cast<std::byte>(FieldCode::Sender);
-    out[field + 1] = std::byte{1};
-    out[field + 2] = std::byte{'s'};
-    store_unsigned(&out[field + 4], static_cast<std::uint32_t>(sender.size()), header.order);
-    std::memcpy(&out[field + 8], sender.data(), sender.size());
-    store_unsigned(&out[start + 12],
-                   static_cast<std::uint32_t>(out.size() - start - kFixedHeaderBytes),
+    std::array<std::byte, 8> start{static_cast<std::byte>(FieldCode::Sender), std::byte{1},
+                                   std::byte{'s'}};
+    store_unsigned(&start[4], static_cast<std::uint32_t>(sender.size()), header.order);
+    append(start);
+    append(std::as_bytes(std::span(sender)));
+    const std::size_t fields_end = end + 1;  // the NUL is the first byte of the padding
+    const std::size_t size = align_up(fields_end, 8);
+    std::memset(&out[end], 0, size - end);
+    store_unsigned(&out[12], static_cast<std::uint32_t>(fields_end - kFixedHeaderBytes),
                    header.order);
-    pad_to_eight();
+    return size;
 }
 
 }  // namespace buzon::bus

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
-#include <vector>
 
 #include "bus/base/result.h"
 #include "bus/protocol.h"
@@ -77,12 +76,15 @@ Result<std::size_t, HeaderError> message_length(std::span<const std::byte> start
 /// `head`: at least the head of a message whose length message_length() has accepted.
 Result<Header, HeaderError> parse_header(std::span<const std::byte> head);
 
-/// Appends to `out` the head with SENDER set to `sender`, without what a peer may not send
-/// (a SENDER or CONTAINER_INSTANCE of its own) or need not be understood (unknown fields).
-/// The body follows it unchanged. `head` is what `header` was parsed from.
-void stamp_sender(const Header& header,
-                  std::span<const std::byte> head,
-                  std::string_view sender,
-                  std::vector<std::byte>& out);
+/// How much room stamp_sender() needs.
+[[nodiscard]] std::size_t stamped_bytes_at_most(const Header& header, std::string_view sender);
+
+/// Writes to `out` the head with SENDER set to `sender`, without what a peer may not send
+/// (a SENDER or CONTAINER_INSTANCE of its own) or need not be understood (unknown fields), and
+/// returns its length. The body follows it unchanged. `head` is what `header` was parsed from.
+[[nodiscard]] std::size_t stamp_sender(const Header& header,
+                                       std::span<const std::byte> head,
+                                       std::string_view sender,
+                                       std::span<std::byte> out);
 
 }  // namespace buzon::bus

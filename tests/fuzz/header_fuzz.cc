@@ -15,8 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!length || *length > size) return 0;
     const auto header = parse_header(bytes);
     if (!header) return 0;
-    std::vector<std::byte> stamped;
-    stamp_sender(*header, bytes.first(header->head_bytes()), ":1.42", stamped);
+    std::vector<std::byte> stamped(stamped_bytes_at_most(*header, ":1.42"), std::byte{0xee});
+    stamped.resize(stamp_sender(*header, bytes.first(header->head_bytes()), ":1.42", stamped));
     const auto again = parse_header(stamped);
     if (!again || again->sender != ":1.42" || again->path != header->path ||
         again->member != header->member || again->destination != header->destination ||
