@@ -6,6 +6,7 @@ BUZON_TEST_RUN names the runner (default: dbus-run-session).
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -147,8 +148,9 @@ class RunSession(harness.BusTestCase):
                   "bus = [int(p) for p in subprocess.check_output(['ps', '-o', 'pid=', '--ppid',"
                   " str(os.getppid())]).split() if int(p) != os.getpid()][0]\n"
                   "os.kill(bus, 9)\n"
-                  "while open(f'/proc/{bus}/cmdline').read(): pass\n"
-                  "sys.exit(6)\n")
+                  "while True:\n"
+                  "    try: open(f'/proc/{bus}/cmdline').read() or sys.exit(6)\n"
+                  "    except OSError: sys.exit(6)\n")
         done = self.run_on_bus(sys.executable, "-c", script)
         self.assertEqual(done.returncode, 6, done.stderr)
 
@@ -185,7 +187,7 @@ class RunSession(harness.BusTestCase):
             while b"ready" not in output:
                 output += os.read(terminal, 4096)
             os.write(terminal, b"\x03")
-            while b"bus " not in output:
+            while not re.search(rb"bus \d+\r?\n", output):
                 output += os.read(terminal, 4096)
             self.assertIn(b"bus 0", output)
         finally:
