@@ -96,8 +96,8 @@ void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route
                               .receiver = receiver,
                               .eavesdropping = eavesdropping};
         if (!judge_.permits(passage)) {
-            tell_monitors_of_refusal(passage, {bus::error_name::kAccessDenied,
-                                               "Rejected by policy: receiver of a broadcast"});
+            if (state_.monitor_matches.size() > 0)
+                tell_monitors_of_refusal(passage, *judge_.refusal_of(passage));
             continue;
         }
         if (has_descriptors && !receiver->accepts_descriptors()) {
@@ -116,9 +116,10 @@ void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route
     receivers_ = std::move(receivers);
 }
 
-/// An error addressed to the sender, who never gets it: only monitors do.
+/// An error addressed to the sender, who never gets it: only monitors do. Compat: where the sender
+/// is the driver, dbus-daemon shows an error from the driver to itself.
 void Delivery::tell_monitors_of_refusal(const Passage& passage, const Refusal& refusal) {
-    if (state_.monitor_matches.size() == 0 || !passage.sender) return;
+    if (state_.monitor_matches.size() == 0) return;
     refusal_builder_.start_body().write_string(refusal.text);
     const auto error = refusal_builder_.build({
         .type = bus::MessageType::Error,
@@ -126,7 +127,7 @@ void Delivery::tell_monitors_of_refusal(const Passage& passage, const Refusal& r
         .serial = next_serial(),
         .reply_serial = passage.header.serial,
         .error_name = refusal.error_name,
-        .destination = passage.sender->unique_name(),
+        .destination = passage.sender ? passage.sender->unique_name() : bus::kDriverName,
         .sender = bus::kDriverName,
         .signature = "s",
     });
@@ -148,9 +149,13 @@ void Delivery::send_from_driver(Peer& receiver,
     const Passage passage{.header = message.header,
                           .receiver = &receiver,
                           .requested_reply = fields.reply_serial != 0};
-    if (!judge_.permits(passage)) return;
-    if (!judge_.has_room(passage)) return;
-    deliver(message, receiver, receiver);
+    auto verdict = judge_.decide(passage);
+    if (verdict) verdict = judge_.has_room(passage);
+    if (verdict) {
+        deliver(message, receiver, receiver);
+    } else {
+        tell_monitors_of_refusal(passage, verdict.error());
+    }
 }
 
 void Delivery::broadcast_from_driver(bus::MessageFields fields) {

@@ -89,20 +89,25 @@ bool Judge::permits(const Passage& passage) const {
     return send_verdict(passage) && receive_verdict(passage);
 }
 
-bus::Result<void, Refusal> Judge::decide(const Passage& passage) const {
+std::optional<Refusal> Judge::refusal_of(const Passage& passage) const {
     const policy::Verdict send = send_verdict(passage);
-    if (!send) {
-        auto text = describe(passage, "Rejected send message", send.matched_rules);
-        state_.log.security("{}", text);
-        return bus::Unexpected{Refusal{bus::error_name::kAccessDenied, std::move(text)}};
-    }
+    if (!send)
+        return Refusal{bus::error_name::kAccessDenied,
+                       describe(passage, "Rejected send message", send.matched_rules)};
     if (send.log)
         state_.log.security("{}", describe(passage, "Would reject message", send.matched_rules));
     const policy::Verdict receive = receive_verdict(passage);
-    if (receive) return {};
-    auto text = describe(passage, "Rejected receive message", receive.matched_rules);
-    state_.log.security("{}", text);
-    return bus::Unexpected{Refusal{bus::error_name::kAccessDenied, std::move(text)}};
+    if (!receive)
+        return Refusal{bus::error_name::kAccessDenied,
+                       describe(passage, "Rejected receive message", receive.matched_rules)};
+    return std::nullopt;
+}
+
+bus::Result<void, Refusal> Judge::decide(const Passage& passage) const {
+    auto refusal = refusal_of(passage);
+    if (!refusal) return {};
+    state_.log.security("{}", refusal->text);
+    return bus::Unexpected{std::move(*refusal)};
 }
 
 bus::Result<void, Refusal> Judge::has_room(const Passage& passage) const {

@@ -3,6 +3,7 @@
 // Errors: a Refusal is what the sender gets as a D-Bus error; nothing has happened then.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,7 +34,9 @@ public:
 
     /// May the message leave its sender for this receiver, and may the receiver have it?
     [[nodiscard]] bool permits(const Passage& passage) const;
-    /// The same, with the error for the sender and a line in the log.
+    /// The same, with the error for the sender; nothing where it may.
+    [[nodiscard]] std::optional<Refusal> refusal_of(const Passage& passage) const;
+    /// The same, with a line in the log.
     bus::Result<void, Refusal> decide(const Passage& passage) const;
     /// Room in the receiver's port? Errors: LimitsExceeded.
     bus::Result<void, Refusal> has_room(const Passage& passage) const;
