@@ -15,6 +15,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -150,7 +151,7 @@ XmlElement TreeBuilder::run() {
         context_.get(), bytes_.data(), static_cast<int>(bytes_.size()), nullptr, "UTF-8", kOptions);
     if (document) xmlFreeDoc(document);
     if (exception_) std::rethrow_exception(exception_);
-    if (failure_) throw *failure_;
+    if (failure_) throw ConfigError(*failure_);
     if (!document || document_.children.size() != 1) {
         throw ConfigError(file_, 1, 1, "not an XML document with one root element");
     }
@@ -238,17 +239,17 @@ void TreeBuilder::on_start(void* context,
     self.guarded([&] {
         std::vector<XmlAttribute> list;
         // Prefix and URI of each; to us they are attributes like any other.
-        for (int i = 0; i < namespace_count; ++i) {
-            const auto* declared = namespaces[2 * i];
-            list.push_back({declared ? qualified_name("xmlns", view(declared)) : "xmlns",
-                            std::string(view(namespaces[2 * i + 1]))});
+        for (std::span rest(namespaces, 2 * static_cast<std::size_t>(namespace_count));
+             !rest.empty(); rest = rest.subspan(2)) {
+            list.push_back({rest[0] ? qualified_name("xmlns", view(rest[0])) : "xmlns",
+                            std::string(view(rest[1]))});
         }
         // Local name, prefix, URI, begin and end of the value.
-        for (int i = 0; i < attribute_count; ++i) {
-            const xmlChar** each = attributes + 5 * i;
-            list.push_back({qualified_name(view(each[1]), view(each[0])),
-                            std::string(reinterpret_cast<const char*>(each[3]),
-                                        static_cast<std::size_t>(each[4] - each[3]))});
+        for (std::span rest(attributes, 5 * static_cast<std::size_t>(attribute_count));
+             !rest.empty(); rest = rest.subspan(5)) {
+            list.push_back({qualified_name(view(rest[1]), view(rest[0])),
+                            std::string(reinterpret_cast<const char*>(rest[3]),
+                                        static_cast<std::size_t>(rest[4] - rest[3]))});
         }
         self.start(qualified_name(view(prefix), view(name)), std::move(list));
     });
