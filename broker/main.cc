@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// buzond: reads the command line, starts the bus step by step, runs it and takes it down.
+// Members of the start die in reverse order, which takes the sockets and the pidfile away.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/broker.h"
+#include "broker/bus_sockets.h"
+#include "broker/cookie_keyring.h"
+#include "broker/daemonize.h"
+#include "broker/driver_table.h"
+#include "broker/machine_id.h"
+#include "broker/options.h"
+#include "broker/pidfile.h"
+#include "broker/privileges.h"
+#include "broker/service_notifier.h"
+#include "broker/settings_reader.h"
+#include "broker/start_settings.h"
+#include "bus/base/event_loop.h"
+#include "bus/base/log.h"
+#include "bus/base/log_output.h"
+#include "bus/protocol.h"
+#include "policy/user_database.h"
+
+namespace buzon::broker {
+
+namespace {
+
+std::string environment_variable(const char* name) {
+    const char* const value = std::getenv(name);
+    return value ? value : "";
+}
+
+BusIdentity make_identity(const Options& options, const policy::Config& config) {
+    return {.guid = bus::generate_guid().to_string(),
+            .owner = ::geteuid(),
+            .pid = ::getpid(),
+            .machine_id = read_machine_id(),
+            .systemd_activation = options.systemd_activation,
+            .has_service_helper = config.service_helper.has_value()};
+}
+
+/// Ends the loop or reloads when asked to by a signal. An interrupt counts unless whoever started
+/// us has it ignored, as a shell does for what runs in its background.
+void watch_signals(bus::EventLoop& loop, Broker& broker, const ServiceNotifier& notifier) {
+    std::vector<int> signals{SIGTERM, SIGHUP};
+    struct sigaction interrupt {};
+    ::sigaction(SIGINT, nullptr, &interrupt);
+    if (interrupt.sa_handler != SIG_IGN) signals.push_back(SIGINT);
+    loop.watch_signals(signals, [&](int number) {
+        if (number != SIGHUP) {
+            loop.stop();
+            return;
+        }
+        notifier.reloading();
+        (void)broker.reload();  // says in the log what went wrong
+        notifier.reloaded();
+    });
+}
+
+/// A bus from its files to its end.
+class Process {
+public:
+    Process(const Options& options, bus::Log& log)
+        : options_(options),
+          log_(log),
+          announcement_{options.print_address_fd, options.print_pid_fd},
+          reader_(options, log) {}
+
+    /// `program` is the name that we were called by.
+    void run(const std::string& program) {
+        check_announcement(announcement_);
+        const policy::Config config = reader_.read_config();
+        log_.set_output(bus::make_log_output(program, log_target(options_.syslog, config.syslog)));
+        if (wants_to_fork(options_.fork, config.fork)) background_ = BackgroundStart::fork();
+        log_.set_prefix(log_prefix(config, ::geteuid(), ::getpid()));
+
+        const auto identity = configured_identity(config, users_);
+        if (const auto path = pidfile_path(options_.pidfile, config)) {
+            pidfile_.emplace(*path, ::getpid());
+        }
+        sockets_.emplace(options_.address, config, environment_variable("XDG_RUNTIME_DIR"));
+        raise_descriptor_limit(log_);
+        if (identity) become(*identity, log_);
+        make_transient_directories(config, log_);
+        serve(config);
+    }
+
+private:
+    void serve(const policy::Config& config) {
+        bus::EventLoop loop;
+        const auto owner = users_.user(fmt::to_string(::geteuid()));
+        CookieKeyring cookies(home_directory(owner) + "/.dbus-keyrings",
+                              std::string(kDefaultCookieContext), log_);
+        Broker broker(loop, log_, make_identity(options_, config),
+                      {.mechanisms = auth_mechanisms(config),
+                       .allow_anonymous = config.allow_anonymous,
+                       .bus_owner_name = owner ? owner->name : "",
+                       .cookies = &cookies},
+                      reader_.compile(config), [this] { return reader_.reload(); });
+        watch_signals(loop, broker, notifier_);
+        sockets_->listen(broker);
+        announce(announcement_, sockets_->address(), ::getpid());
+        if (background_) let_parent_go(config);
+        notifier_.ready(::getpid());
+        loop.run();
+        notifier_.stopping();
+        log_.report_suppressed();
+    }
+
+    void let_parent_go(const policy::Config& config) {
+        const bool keep_error = !environment_variable("DBUS_DEBUG_OUTPUT").empty();
+        background_->ready(config.keep_umask ? Umask::Keep : Umask::Reset,
+                           keep_error ? StandardError::Keep : StandardError::Detach);
+    }
+
+    static std::string home_directory(const std::optional<policy::UserEntry>& owner) {
+        const std::string home = environment_variable("HOME");
+        return home.empty() && owner ? owner->home : home;
+    }
+
+    const Options& options_;
+    bus::Log& log_;
+    Announcement announcement_;
+    SettingsReader reader_;
+    ServiceNotifier notifier_ = ServiceNotifier::from_environment();
+    policy::SystemUserDatabase users_;
+    std::optional<BackgroundStart> background_;
+    std::optional<Pidfile> pidfile_;
+    std::optional<BusSockets> sockets_;
+};
+
+int run_bus(const Options& options, const std::string& program) {
+    std::signal(SIGPIPE, SIG_IGN);
+    bus::Log log(bus::make_log_output(program, bus::LogTarget::Stderr));
+    try {
+        settle_inherited_descriptors();
+        Process(options, log).run(program);
+        return EXIT_SUCCESS;
+    } catch (const std::exception& error) {
+        // Whatever the log goes to otherwise: whoever started us looks at standard error.
+        const bool to_syslog =
+            options.syslog == SyslogChoice::Also || options.syslog == SyslogChoice::Only;
+        log.set_output(bus::make_log_output(
+            program, to_syslog ? bus::LogTarget::Both : bus::LogTarget::Stderr));
+        log.set_prefix("");
+        log.error("Failed to start message bus: {}", error.what());
+        return EXIT_FAILURE;
+    }
+}
+
+int run_command(const CommandLine& line, const std::string& program) {
+    switch (line.command) {
+        case Command::PrintUsage:
+            fmt::print(stderr, "{}", usage_text(program));
+            return EXIT_FAILURE;  // Compat: so does dbus-daemon 1.14
+        case Command::PrintVersion: fmt::print("{}", version_text()); return EXIT_SUCCESS;
+        case Command::PrintIntrospection:
+            fmt::print("{}", introspect_driver(bus::kDriverPath));
+            return EXIT_SUCCESS;
+        case Command::Run: break;
+    }
+    return run_bus(line.options, program);
+}
+
+int run(const std::vector<std::string>& words, const std::string& program) {
+    try {
+        return run_command(parse_command_line(words), program);
+    } catch (const CommandLineError& error) {
+        fmt::print(stderr, "{}\n", error.what());
+        if (error.usage() == CommandLineError::Usage::Show) {
+            fmt::print(stderr, "{}", usage_text(program));
+        }
+        return EXIT_FAILURE;
+    }
+}
+
+}  // namespace
+
+}  // namespace buzon::broker
+
+int main(int argc, char** argv) {
+    const std::string program =
+        argc > 0 ? std::filesystem::path(argv[0]).filename().string() : "buzond";
+    return buzon::broker::run({argv + std::min(argc, 1), argv + argc}, program);
+}
