@@ -117,6 +117,8 @@ public:
     void in_next_turn(LoopTask& task) {
         if (!task.is_linked()) next_.push_back(task);
     }
+    /// Somebody has put work off to the next turn.
+    [[nodiscard]] bool has_tasks() const { return !next_.empty(); }
     void dispose_later(std::unique_ptr<Disposable> object);
 
     [[nodiscard]] TimePoint now();

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+// Peers that misbehave or vanish, over real sockets; what stock clients see is in integration/.
+#include "broker/broker.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/test_broker.h"
+
+namespace buzon::broker {
+namespace {
+
+using tests::RawClient;
+using tests::Received;
+using tests::TestBroker;
+using namespace std::chrono_literals;
+
+constexpr std::string_view kMonitoring = "org.freedesktop.DBus.Monitoring";
+
+std::vector<std::string> members(const std::vector<Received>& messages) {
+    std::vector<std::string> names;
+    for (const Received& message : messages)
+        names.push_back(message.error_name.empty() ? message.member : message.error_name);
+    return names;
+}
+
+TEST(Hello, GivesNamesInOrder) {
+    TestBroker bus;
+    EXPECT_EQ(RawClient::on(bus).name(), ":1.0");
+    EXPECT_EQ(RawClient::on(bus).name(), ":1.1");
+    bus.settle();
+    EXPECT_EQ(bus.state().peers.complete_count(), 0U) << "both are gone again";
+}
+
+TEST(Disconnect, WatchersSeeNamesFromTheLastToTheFirst) {
+    TestBroker bus;
+    auto watcher = RawClient::on(bus);
+    watcher.call("AddMatch", "s", "member='NameOwnerChanged'");
+    auto owner = RawClient::on(bus);
+    owner.call("RequestName", "su", "a.first");
+    owner.call("RequestName", "su", "a.second");
+    watcher.call_peer(owner.name());
+    watcher.take_all();
+    owner.close();
+    std::vector<std::string> order;
+    for (const Received& message : watcher.take_all())
+        order.push_back(message.error_name.empty() ? message.text() : message.error_name);
+    EXPECT_EQ(order, (std::vector<std::string>{"a.second", "a.first", owner.name(),
+                                               "org.freedesktop.DBus.Error.NoReply"}));
+}
+
+TEST(Disconnect, WhatWasSentBeforeTheEndIsRouted) {
+    TestBroker bus;
+    auto receiver = RawClient::on(bus);
+    auto sender = RawClient::on(bus);
+    for (int i = 0; i < 50; ++i)
+        sender.call_peer(receiver.name(), "last words");
+    sender.close();
+    const auto messages = receiver.take_all();
+    EXPECT_EQ(std::count_if(messages.begin(), messages.end(),
+                            [](const Received& m) { return m.text() == "last words"; }),
+              50);
+}
+
+TEST(Violation, EndsOnlyThePeerThatCommitsItAndIsLogged) {
+    TestBroker bus;
+    auto good = RawClient::on(bus);
+    auto bad = RawClient::on(bus);
+    auto bytes = bad.make({.path = "/", .interface = "a.b", .member = "M"});
+    bytes[3] = std::byte{2};
+    bad.send(bytes);
+    EXPECT_TRUE(bad.is_closed());
+    good.call("GetId");
+    EXPECT_EQ(good.next_reply().text(), "0123456789abcdef0123456789abcdef");
+    ASSERT_EQ(bus.log_lines().size(), 1U);
+    EXPECT_NE(bus.log_lines()[0].find(bad.name()), std::string::npos);
+    EXPECT_NE(bus.log_lines()[0].find("protocol version"), std::string::npos);
+}
+
+TEST(Violation, MessagesBeforeItAreStillServed) {
+    TestBroker bus;
+    auto client = RawClient::on(bus);
+    auto bytes = client.make({.type = bus::MessageType::MethodCall,
+                              .path = "/",
+                              .interface = bus::kDriverName,
+                              .member = "GetId",
+                              .destination = bus::kDriverName});
+    bytes.resize(bytes.size() + 16, std::byte{'x'});
+    client.send(bytes);
+    const auto messages = client.take_all();
+    ASSERT_EQ(messages.size(), 1U);
+    EXPECT_EQ(messages[0].text(), "0123456789abcdef0123456789abcdef");
+    EXPECT_TRUE(client.is_closed());
+}
+
+TEST(Timeouts, AuthenticationHasToEndWithHello) {
+    TestBroker bus("<limit name='auth_timeout'>1000</limit>");
+    RawClient silent(bus), nameless(bus);
+    nameless.authenticate();
+    auto complete = RawClient::on(bus);
+    bus.advance(999ms);
+    EXPECT_FALSE(silent.is_closed());
+    EXPECT_FALSE(nameless.is_closed());
+    bus.advance(1ms);
+    EXPECT_TRUE(silent.is_closed());
+    EXPECT_TRUE(nameless.is_closed());
+    EXPECT_FALSE(complete.is_closed());
+}
+
+TEST(Timeouts, AReplyThatDoesNotComeIsAnError) {
+    TestBroker bus("<limit name='reply_timeout'>500</limit>");
+    auto caller = RawClient::on(bus);
+    auto callee = RawClient::on(bus);
+    const auto serial = caller.call_peer(callee.name());
+    bus.settle();
+    bus.advance(499ms);
+    EXPECT_TRUE(caller.take_all().empty());
+    bus.advance(1ms);
+    const auto reply = caller.next_reply();
+    EXPECT_EQ(reply.error_name, bus::error_name::kNoReply);
+    EXPECT_EQ(reply.reply_serial, serial);
+    EXPECT_EQ(bus.state().replies.size(), 0U);
+}
+
+/// A receiver that does not read, until its socket and its port hold something.
+class Stalled : public testing::Test {
+protected:
+    static constexpr std::string_view kLimits = "<limit name='max_incoming_bytes'>300000</limit>";
+
+    /// Sends until the bus does not read any more. Returns how many messages went out.
+    int send_until_stalled() {
+        int sent = 0;
+        for (int idle = 0; idle < 3;) {
+            const auto bytes = sender_.make({.type = bus::MessageType::MethodCall,
+                                             .flags = bus::kFlagNoReplyExpected,
+                                             .path = "/",
+                                             .interface = "a.b",
+                                             .member = "M",
+                                             .destination = receiver_.name(),
+                                             .signature = "s"},
+                                            std::string(2000, 'x'));
+            const std::size_t taken = sender_.send(bytes);
+            if (taken == bytes.size()) {
+                ++sent;
+                idle = 0;
+            } else {
+                // Half a message may be in the socket: the rest of it must follow.
+                rest_.assign(bytes.begin() + static_cast<std::ptrdiff_t>(taken), bytes.end());
+                if (taken > 0) return sent + 1;
+                ++idle;
+            }
+            bus_.settle();
+        }
+        rest_.clear();
+        return sent;
+    }
+
+    TestBroker bus_{kLimits};
+    RawClient receiver_ = RawClient::on(bus_);
+    RawClient sender_ = RawClient::on(bus_);
+    std::vector<std::byte> rest_;
+};
+
+TEST_F(Stalled, SenderIsNotReadBeyondItsLimit) {
+    send_until_stalled();
+    const Peer* peer = bus_.state().peers.find(receiver_.name());
+    EXPECT_GT(peer->port().queued_bytes(), 300'000U);
+    EXPECT_LT(peer->port().queued_bytes(), 320'000U);
+}
+
+TEST_F(Stalled, NothingIsLostWhenTheReceiverReadsAgain) {
+    const int sent = send_until_stalled();
+    std::size_t received = 0;
+    for (int i = 0; i < 1000 && received < static_cast<std::size_t>(sent); ++i) {
+        received += receiver_.take_all().size();
+        if (!rest_.empty() && sender_.send(rest_) == rest_.size()) rest_.clear();
+    }
+    EXPECT_EQ(received, static_cast<std::size_t>(sent));
+    const Peer* peer = bus_.state().peers.find(sender_.name());
+    EXPECT_EQ(peer->account()->bytes(), 0U);
+}
+
+TEST_F(Stalled, OthersAreServedMeanwhile) {
+    send_until_stalled();
+    auto other = RawClient::on(bus_);
+    other.call("GetId");
+    EXPECT_EQ(other.next_reply().text().size(), 32U);
+}
+
+TEST_F(Stalled, AHangUpWhilePausedDoesNotKeepTheLoopAwake) {
+    send_until_stalled();
+    sender_.close();
+    bus_.settle();
+    for (int i = 0; i < 10; ++i)
+        EXPECT_FALSE(bus_.turn()) << "the loop would sleep";
+    EXPECT_NE(bus_.state().peers.find(sender_.name()), nullptr) << "its messages are still there";
+}
+
+TEST_F(Stalled, WhatASenderLeftBehindIsRoutedAfterItsHangUp) {
+    const int sent = send_until_stalled();
+    const bool whole = rest_.empty();
+    sender_.close();
+    std::size_t received = 0;
+    for (int i = 0; i < 1000; ++i)
+        received += receiver_.take_all().size();
+    EXPECT_EQ(received, static_cast<std::size_t>(whole ? sent : sent - 1));
+    EXPECT_EQ(bus_.state().peers.find(sender_.name()), nullptr);
+}
+
+TEST_F(Stalled, ReceiverThatVanishesFreesItsSender) {
+    send_until_stalled();
+    receiver_.close();
+    bus_.settle();
+    const Peer* peer = bus_.state().peers.find(sender_.name());
+    EXPECT_EQ(peer->account()->bytes(), 0U);
+}
+
+TEST(Monitor, OneThatDoesNotReadIsDisconnectedAndNobodyElseIs) {
+    TestBroker bus("<limit name='max_outgoing_bytes'>200000</limit>");
+    auto monitor = RawClient::on(bus);
+    monitor.call("BecomeMonitor", "asu", "", kMonitoring);
+    auto a = RawClient::on(bus);
+    auto b = RawClient::on(bus);
+    std::size_t received = 0;
+    for (int i = 0; i < 1500; ++i) {
+        a.call_peer(b.name(), std::string(1000, 'x'), bus::kFlagNoReplyExpected);
+        received += b.take_all().size();
+    }
+    EXPECT_EQ(received, 1500U);
+    EXPECT_FALSE(a.is_closed());
+    EXPECT_TRUE(monitor.is_closed());
+    EXPECT_NE(bus.log_lines().back().find("monitor does not read"), std::string::npos);
+}
+
+TEST(Monitor, SendingAnythingEndsIt) {
+    TestBroker bus;
+    auto monitor = RawClient::on(bus);
+    monitor.call("BecomeMonitor", "asu", "", kMonitoring);
+    EXPECT_FALSE(monitor.is_closed());
+    monitor.call("Ping", "", "", "org.freedesktop.DBus.Peer");
+    EXPECT_TRUE(monitor.is_closed());
+}
+
+TEST(Monitor, SeesTheRefusalOfOneReceiverOfABroadcast) {
+    TestBroker bus("", R"(<policy context="default"><allow send_destination="*"/>
+        <allow receive_sender="*"/><allow own="*"/><allow user="*"/>
+        <deny receive_interface="a.b"/></policy>)");
+    auto monitor = RawClient::on(bus);
+    auto sender = RawClient::on(bus);
+    auto subscriber = RawClient::on(bus);
+    subscriber.call("AddMatch", "s", "interface='a.b'");
+    subscriber.take_all();
+    monitor.call("BecomeMonitor", "asu", "", kMonitoring);
+    monitor.take_all();
+    sender.emit("x");
+    EXPECT_EQ(members(monitor.take_all()),
+              (std::vector<std::string>{"S", "org.freedesktop.DBus.Error.AccessDenied"}));
+    EXPECT_TRUE(subscriber.take_all().empty());
+    EXPECT_TRUE(sender.take_all().empty());
+}
+
+TEST(Fairness, AFloodOfOnePeerDoesNotKeepAnotherWaiting) {
+    TestBroker bus;
+    std::vector<RawClient> crowd;
+    for (int i = 0; i < 50; ++i) {
+        crowd.push_back(RawClient::on(bus));
+        crowd.back().call("AddMatch", "s", "interface='a.b'");
+    }
+    auto flooder = RawClient::on(bus);
+    auto modest = RawClient::on(bus);
+    std::vector<std::byte> flood;
+    while (flood.size() < 60'000) {
+        const auto one =
+            flooder.make({.path = "/", .interface = "a.b", .member = "S", .signature = "s"}, "x");
+        flood.insert(flood.end(), one.begin(), one.end());
+    }
+    flooder.send(flood);
+    modest.send_message({.type = bus::MessageType::MethodCall,
+                         .path = "/",
+                         .interface = bus::kDriverName,
+                         .member = "GetId",
+                         .destination = bus::kDriverName});
+    bus.turn();
+    EXPECT_EQ(modest.read_available().size(), 1U) << "answered in the turn that read it";
+    EXPECT_TRUE(bus.loop().has_tasks()) << "the flooder's rest waits for another turn";
+    bus.settle();
+    EXPECT_FALSE(bus.loop().has_tasks());
+}
+
+TEST(Reload, ConnectedPeersFollowTheNewPolicyAndSubscribersAreTold) {
+    TestBroker bus;
+    auto watcher = RawClient::on(bus);
+    watcher.call("AddMatch", "s", "member='ActivatableServicesChanged'");
+    watcher.take_all();
+    EXPECT_TRUE(bus.broker().reload());
+    EXPECT_EQ(members(watcher.take_all()), std::vector<std::string>{"ActivatableServicesChanged"});
+}
+
+}  // namespace
+}  // namespace buzon::broker

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+// A broker in the test's own loop, over socket pairs, with a clock that stands still until told.
+// Nothing sleeps: settle() turns the loop until no socket is ready and nothing is left over.
+#pragma once
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "broker/broker.h"
+#include "bus/message_builder.h"
+#include "bus/receive_buffer.h"
+#include "bus/send_buffer.h"
+#include "bus/wire_reader.h"
+#include "policy/config_files.h"
+
+namespace buzon::tests {
+
+/// A message received, copied out of its buffer.
+struct Received {
+    bus::MessageType type{};
+    std::uint32_t reply_serial = 0;
+    std::uint8_t flags = 0;
+    std::string member, error_name, sender, destination, signature, path;
+    std::vector<std::byte> body;
+    std::size_t descriptors = 0;
+
+    /// The first argument, if it is a string.
+    [[nodiscard]] std::string text() const {
+        if (!signature.starts_with('s')) return {};
+        return std::string(
+            bus::WireReader(body, bus::ByteOrder::Little).read_string().value_or(""));
+    }
+    [[nodiscard]] std::uint32_t number() const {
+        if (!signature.starts_with('u')) return 0;
+        return bus::WireReader(body, bus::ByteOrder::Little).read_uint32().value_or(0);
+    }
+};
+
+/// One configuration, from text; every file that it asks for is missing.
+class TextFile final : public policy::FileSource {
+public:
+    explicit TextFile(std::string text) : text_(std::move(text)) {}
+    bus::Result<std::string, int> read(const std::string&) override { return text_; }
+    bus::Result<std::vector<std::string>, int> list(const std::string&) override {
+        return bus::Unexpected{ENOENT};
+    }
+
+private:
+    std::string text_;
+};
+
+inline constexpr std::string_view kAllowAll = R"(
+  <policy context="default"><allow send_destination="*" eavesdrop="true"/>
+  <allow eavesdrop="true"/><allow own="*"/><allow user="*"/></policy>)";
+
+class TestBroker {
+public:
+    /// `elements`: limits and whatever else belongs into <busconfig>.
+    explicit TestBroker(std::string_view elements = "", std::string_view policy = kAllowAll)
+        : settings_(load(elements, policy)),
+          broker_(loop_,
+                  log_,
+                  identity(),
+                  {},
+                  settings_,
+                  [this]() -> bus::Result<broker::Settings, std::string> { return settings_; }) {
+        loop_.set_spinning(bus::EventLoop::Spinning::Off);
+    }
+
+    /// The other end of a new connection; the broker has the near one.
+    [[nodiscard]] bus::FileDescriptor connect() {
+        std::array<int, 2> ends{};
+        if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) < 0)
+            std::abort();
+        broker_.add_connection(bus::FileDescriptor(ends[0]), guid_);
+        return bus::FileDescriptor(ends[1]);
+    }
+    /// Turns the loop until it would sleep. Returns how many turns that took.
+    int settle() {
+        int turns = 0;
+        while (loop_.turn(std::chrono::nanoseconds(0)) || loop_.has_tasks()) {
+            if (++turns > 100'000) std::abort();  // it would never sleep
+        }
+        return turns;
+    }
+    bool turn() { return loop_.turn(std::chrono::nanoseconds(0)); }
+    void advance(std::chrono::milliseconds time) {
+        now_ += time;
+        settle();
+    }
+    [[nodiscard]] const broker::BusState& state() const { return broker_.state(); }
+    [[nodiscard]] const std::vector<std::string>& log_lines() const { return log_lines_; }
+    broker::Broker& broker() { return broker_; }
+    bus::EventLoop& loop() { return loop_; }
+
+private:
+    static broker::Settings load(std::string_view elements, std::string_view policy) {
+        TextFile file("<busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen>" +
+                      std::string(elements) + std::string(policy) + "</busconfig>");
+        const auto config = policy::load_config("/test.conf", {}, file);
+        policy::SystemUserDatabase users;
+        std::vector<policy::Warning> warnings;
+        return {config.limits, policy::PolicySet::create(config, users, warnings)};
+    }
+    static broker::BusIdentity identity() {
+        return {.guid = "0123456789abcdef0123456789abcdef",
+                .owner = ::geteuid(),
+                .pid = ::getpid(),
+                .machine_id = "fedcba9876543210fedcba9876543210"};
+    }
+
+    bus::TimePoint now_{std::chrono::hours(1)};
+    bus::EventLoop loop_{[this] { return now_; }};
+    std::vector<std::string> log_lines_;
+    bus::Log log_{[this](bus::LogLevel, std::string_view text) { log_lines_.emplace_back(text); }};
+    bus::Guid guid_ = bus::generate_guid();
+    broker::Settings settings_;
+    broker::Broker broker_;
+};
+
+/// A client that speaks the wire itself.
+class RawClient {
+public:
+    explicit RawClient(TestBroker& bus) : bus_(bus), socket_(bus.connect()) {}
+    /// Authenticates and says Hello.
+    static RawClient on(TestBroker& bus) {
+        RawClient client(bus);
+        client.authenticate();
+        client.call("Hello");
+        client.name_ = client.next_reply().text();
+        client.take_all();
+        return client;
+    }
+
+    void authenticate() {
+        static constexpr char kDialogue[] =
+            "\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n";
+        send_text(std::string_view(kDialogue, sizeof kDialogue - 1));
+        bus_.settle();
+        std::array<char, 512> answer{};
+        (void)!::read(socket_.get(), answer.data(), answer.size());
+    }
+    void send_text(std::string_view text) { send(std::as_bytes(std::span(text))); }
+    /// Sends what the socket takes; returns how much that was.
+    std::size_t send(std::span<const std::byte> bytes) {
+        const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        return sent < 0 ? 0 : static_cast<std::size_t>(sent);
+    }
+    /// The bytes of a message with a body of `text`; gives it the next serial.
+    std::vector<std::byte> make(bus::MessageFields fields, std::string_view text = {}) {
+        fields.serial = ++serial_;
+        auto& body = builder_.start_body();
+        if (fields.signature == "s") body.write_string(text);
+        if (fields.signature == "su") {
+            body.write_string(text);
+            body.write_uint32(0);
+        }
+        if (fields.signature == "asu") {
+            const auto array = body.begin_array('s');
+            if (!text.empty()) body.write_string(text);
+            body.end_array(array);
+            body.write_uint32(0);
+        }
+        const auto message = builder_.build(fields);
+        std::vector<std::byte> bytes(message.head.begin(), message.head.end());
+        bytes.insert(bytes.end(), message.body.begin(), message.body.end());
+        return bytes;
+    }
+    std::uint32_t send_message(const bus::MessageFields& fields, std::string_view text = {}) {
+        const auto bytes = make(fields, text);
+        if (send(bytes) != bytes.size()) std::abort();
+        return serial_;
+    }
+    /// A call to the driver.
+    std::uint32_t call(std::string_view member,
+                       std::string_view signature = "",
+                       std::string_view text = "",
+                       std::string_view interface = bus::kDriverName) {
+        const auto serial = send_message({.type = bus::MessageType::MethodCall,
+                                          .path = bus::kDriverPath,
+                                          .interface = interface,
+                                          .member = member,
+                                          .destination = bus::kDriverName,
+                                          .signature = signature},
+                                         text);
+        bus_.settle();
+        return serial;
+    }
+    std::uint32_t call_peer(std::string_view destination,
+                            std::string_view text = "",
+                            std::uint8_t flags = 0) {
+        return send_message({.type = bus::MessageType::MethodCall,
+                             .flags = flags,
+                             .path = "/",
+                             .interface = "a.b",
+                             .member = "M",
+                             .destination = destination,
+                             .signature = "s"},
+                            text);
+    }
+    std::uint32_t emit(std::string_view text) {
+        return send_message({.type = bus::MessageType::Signal,
+                             .path = "/",
+                             .interface = "a.b",
+                             .member = "S",
+                             .signature = "s"},
+                            text);
+    }
+
+    /// All that has arrived, after the bus has settled.
+    std::vector<Received> take_all() {
+        bus_.settle();
+        return read_available();
+    }
+    /// Reads without turning the loop.
+    std::vector<Received> read_available() {
+        std::vector<Received> all;
+        input_.allow_descriptors(true);
+        while (true) {
+            const auto status = input_.fill(socket_.get());
+            if (!status || *status == bus::ReadStatus::EndOfStream) closed_ = true;
+            if (!status || *status != bus::ReadStatus::Data) return all;
+            while (auto message = input_.next({})) {
+                if (!*message) break;
+                all.push_back(copy(**message));
+            }
+            input_.park();
+        }
+    }
+    Received next_reply() {
+        for (auto& message : take_all())
+            if (message.reply_serial != 0) return message;
+        return {};
+    }
+    /// The bus has closed the connection.
+    [[nodiscard]] bool is_closed() {
+        take_all();
+        return closed_;
+    }
+    void close() { socket_.reset(); }
+    [[nodiscard]] const std::string& name() const { return name_; }
+    [[nodiscard]] int socket() const { return socket_.get(); }
+
+private:
+    static Received copy(const bus::Message& message) {
+        const bus::Header& header = message.header();
+        return {header.type,
+                header.reply_serial,
+                header.flags,
+                std::string(header.member),
+                std::string(header.error_name),
+                std::string(header.sender),
+                std::string(header.destination),
+                std::string(header.signature),
+                std::string(header.path),
+                {message.body().begin(), message.body().end()},
+                message.descriptors() ? message.descriptors()->descriptors.size() : 0};
+    }
+
+    TestBroker& bus_;
+    bus::FileDescriptor socket_;
+    std::unique_ptr<bus::BlockPool> pool_ = std::make_unique<bus::BlockPool>();
+    std::unique_ptr<bus::ReadArena> arena_ = std::make_unique<bus::ReadArena>();
+    bus::ReceiveBuffer input_{*arena_, *pool_};
+    bus::MessageBuilder builder_;
+    std::string name_;
+    std::uint32_t serial_ = 0;
+    bool closed_ = false;
+};
+
+}  // namespace buzon::tests
