@@ -1,345 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
-//
-// One pass over the signature moves along the body. The codes of a struct's members simply follow
-// each other, so that structs cost nothing but their alignment. Only what leaves the order of the
-// signature has a frame on a stack: an array, whose element type is gone through again for each
-// element, and a variant, which brings a signature of its own.
-//
-// Work is linear in the length of the body: an element has at least one byte, and the number of
-// codes gone through for it has a bound, as parentheses nest 32 deep at most. Only an empty array
-// has codes without bytes; end_of_type() steps over those without going through them each time.
 #include "bus/body_check.h"
 
-#include <array>
-#include <cstring>
-#include <type_traits>
+#include <cassert>
+#include <utility>
+#include <variant>
 
-#include "bus/names.h"
-#include "bus/signature.h"
-#include "bus/wire_reader.h"
+#include "bus/body_checker.h"
 
 namespace buzon::bus {
 namespace {
 
-constexpr bool is_swapped(ByteOrder order) {
+template <bool kSwapped>
+using OneGoChecker = detail::BodyChecker<kSwapped, detail::CheckMode::AtOnce>;
+template <bool kSwapped>
+using PiecewiseChecker = detail::BodyChecker<kSwapped, detail::CheckMode::InPieces>;
+
+bool is_swapped(ByteOrder order) {
     return (order == ByteOrder::Little) != detail::kNativeIsLittle;
 }
 
-/// Where the complete type ends that starts at each code of one signature. Without a constructor,
-/// so that a table of them costs nothing until it is used.
-class TypeEnds {
-public:
-    void start(std::string_view signature) {
-        begin_ = signature.data();
-        length_ = signature.size();
-        known_ = false;
-    }
-    /// Steps over the complete type at `type`, which is in the signature.
-    const char* find(const char* type) {
-        if (!known_) find_all();
-        return begin_ + ends_[static_cast<std::size_t>(type - begin_)];
-    }
-
-private:
-    void find_all() {
-        std::array<std::uint8_t, std::size_t{2} * kMaxTypeDepth> closed;
-        std::size_t depth = 0;
-        for (std::size_t i = length_; i-- > 0;) {
-            const auto next = static_cast<std::uint8_t>(i + 1);
-            switch (begin_[i]) {
-                case ')':
-                case '}': closed[depth++] = next; break;
-                case '(':
-                case '{': ends_[i] = closed[--depth]; break;
-                case 'a': ends_[i] = ends_[next]; break;
-                default: ends_[i] = next;
-            }
-        }
-        known_ = true;
-    }
-
-    const char* begin_;
-    std::size_t length_;
-    std::array<std::uint8_t, kMaxSignatureBytes> ends_;
-    bool known_;
-};
-
 template <bool kSwapped>
-bool are_booleans(std::span<const std::byte> words) {
-    std::uint32_t seen = 0;
-    for (std::size_t i = 0; i < words.size(); i += sizeof seen) {
-        std::uint32_t value;
-        std::memcpy(&value, words.data() + i, sizeof value);
-        seen |= value;
-    }
-    return (kSwapped ? detail::swapped(seen) : seen) <= 1;
+[[gnu::flatten]] Result<void, BodyError> check_in_order(std::string_view signature,
+                                                        std::span<const std::byte> body) {
+    detail::BodyTables tables;
+    OneGoChecker<kSwapped> checker(signature, body, tables);
+    if (checker.advance(0) == BodyProgress::Valid) return {};
+    return Unexpected{checker.error()};
 }
 
-BodyError what_is_wrong_with(std::string_view text) {
-    const bool has_nul = text.find('\0') != std::string_view::npos;
-    return has_nul ? BodyError::StringHasNul : BodyError::StringNotUtf8;
-}
+using AnyPiecewiseChecker = std::variant<PiecewiseChecker<false>, PiecewiseChecker<true>>;
 
-/// An array or a variant that is not at its end.
-struct Frame {
-    const char* element;  // type of the elements of an array; null for a variant
-    const char* resume;   // where the signature around it goes on, and
-    const char* limit;    // where that ends
-    std::size_t end;      // of the array in the body
-};
-
-/// Room for the deepest body; of it only what is in use is ever written.
-struct Tables {
-    std::array<Frame, kMaxValueDepth> frames;
-    std::array<TypeEnds, kMaxValueDepth + 1> type_ends;  // of the signature, then of variants
-};
-static_assert(std::is_trivially_default_constructible_v<Tables>);
-
-// Everything is inlined into check() and nothing is told where the checker is, so that its members
-// are registers.
-template <bool kSwapped>
-class BodyChecker {
-public:
-    BodyChecker(std::string_view signature, std::span<const std::byte> body, Tables& tables)
-        : tables_(tables),
-          data_(body.data()),
-          size_(body.size()),
-          type_(signature.data()),
-          limit_(signature.data() + signature.size()) {
-        tables_.type_ends[0].start(signature);
+AnyPiecewiseChecker make_checker(std::string_view signature,
+                                 std::span<const std::byte> body,
+                                 ByteOrder order,
+                                 detail::BodyTables& tables) {
+    if (is_swapped(order)) {
+        return AnyPiecewiseChecker(std::in_place_index<1>, signature, body, tables);
     }
-
-    [[nodiscard]] bool check() {
-        for (;;) {
-            while (type_ != limit_) {
-                if (!check_code(*type_++)) return false;
-            }
-            if (frames_ == 0) return at_ == size_ || fail(BodyError::TrailingBytes);
-            if (!finish_frame()) return false;
-        }
-    }
-    [[nodiscard]] BodyError error() const { return error_; }
-
-private:
-    bool fail(BodyError error) {
-        error_ = error;
-        return false;
-    }
-
-    bool check_code(char code) {
-        if (code == 'v') {
-            std::string_view type;
-            if (!take_signature(type)) return false;
-            if (type.size() != 1 || !is_basic_type(type.front())) return enter_variant(type);
-            if (depth_ == kMaxValueDepth) return fail(BodyError::TooDeep);
-            code = type.front();
-        }
-        switch (code) {
-            case 'y': return skip_fixed<std::uint8_t>();
-            case 'n':
-            case 'q': return skip_fixed<std::uint16_t>();
-            case 'i':
-            case 'u':
-            case 'h': return skip_fixed<std::uint32_t>();
-            case 'x':
-            case 't':
-            case 'd': return skip_fixed<std::uint64_t>();
-            case 'b': return check_boolean();
-            case 's': return check_string();
-            case 'o': return check_object_path();
-            case 'g': return check_signature_value();
-            case 'a': return check_array();
-            case '(':
-            case '{': return align_to_8() && enter_container();
-            default: --depth_; return true;  // `)` or `}`
-        }
-    }
-
-    /// At the end of the element type of an array, or of the type of a variant.
-    bool finish_frame() {
-        const Frame& frame = tables_.frames[frames_ - 1];
-        if (frame.element != nullptr) {
-            if (at_ < frame.end) {
-                type_ = frame.element;
-                return true;
-            }
-            if (at_ != frame.end) return fail(BodyError::ArrayOverrun);
-        } else {
-            --variants_;
-        }
-        type_ = frame.resume;
-        limit_ = frame.limit;
-        --depth_;
-        --frames_;
-        return true;
-    }
-
-    /// Goes to the first member of a struct or dict entry, or to the first element of an array.
-    [[gnu::always_inline]] bool align_to_8() {
-        const std::size_t at = align_up(at_, 8);
-        if (at > size_) return fail(BodyError::Truncated);
-        if (!detail::padding_is_zero<std::uint64_t>(data_, at_)) {
-            return fail(BodyError::PaddingNotZero);
-        }
-        at_ = at;
-        return true;
-    }
-
-    /// Goes to the next value of this size, which is there as a whole.
-    template <typename Word>
-    [[gnu::always_inline]] bool reach() {
-        const std::size_t at = align_up(at_, sizeof(Word));
-        if (at + sizeof(Word) > size_) return fail(BodyError::Truncated);
-        if (!detail::padding_is_zero<Word>(data_, at_)) return fail(BodyError::PaddingNotZero);
-        at_ = at;
-        return true;
-    }
-
-    template <typename Word>
-    [[gnu::always_inline]] bool skip_fixed() {
-        if (!reach<Word>()) return false;
-        at_ += sizeof(Word);
-        return true;
-    }
-
-    template <typename Word>
-    [[gnu::always_inline]] bool take(std::size_t& value) {
-        if (!reach<Word>()) return false;
-        Word word;
-        std::memcpy(&word, data_ + at_, sizeof word);
-        value = kSwapped ? detail::swapped(word) : word;
-        at_ += sizeof word;
-        return true;
-    }
-
-    bool check_boolean() {
-        std::size_t value = 0;
-        if (!take<std::uint32_t>(value)) return false;
-        return value <= 1 || fail(BodyError::BooleanOutOfRange);
-    }
-
-    /// Takes a length, a text and the NUL behind it.
-    template <typename Length>
-    [[gnu::always_inline]] bool take_text(std::string_view& text) {
-        std::size_t length = 0;
-        if (!take<Length>(length)) return false;
-        if (size_ - at_ <= length) return fail(BodyError::Truncated);
-        text = {reinterpret_cast<const char*>(data_ + at_), length};
-        at_ += length + 1;
-        return text.data()[length] == '\0' || fail(BodyError::StringNotTerminated);
-    }
-
-    [[gnu::always_inline]] bool check_string() {
-        std::string_view text;
-        if (!take_text<std::uint32_t>(text)) return false;
-        return is_utf8(text) || fail(what_is_wrong_with(text));
-    }
-
-    bool check_object_path() {
-        std::string_view text;
-        if (!take_text<std::uint32_t>(text)) return false;
-        return is_object_path(text) || fail(BodyError::ObjectPathInvalid);
-    }
-
-    [[gnu::always_inline]] bool take_signature(std::string_view& text) {
-        return take_text<std::uint8_t>(text);
-    }
-
-    bool check_signature_value() {
-        std::string_view text;
-        if (!take_signature(text)) return false;
-        return check_signature(text) || fail(BodyError::SignatureInvalid);
-    }
-
-    bool enter_container() { return ++depth_ <= kMaxValueDepth || fail(BodyError::TooDeep); }
-
-    bool enter_variant(std::string_view type) {
-        if (const auto checked = check_single_type(type); !checked) {
-            return fail(checked.error() == SignatureError::NotOneType
-                            ? BodyError::VariantNotOneType
-                            : BodyError::SignatureInvalid);
-        }
-        if (!enter_container()) return false;
-        tables_.frames[frames_++] = Frame{nullptr, type_, limit_, 0};
-        tables_.type_ends[++variants_].start(type);
-        type_ = type.data();
-        limit_ = type_ + type.size();
-        return true;
-    }
-
-    bool check_array() {
-        std::size_t length = 0;
-        if (!take<std::uint32_t>(length)) return false;
-        if (length > kMaxArrayBytes) return fail(BodyError::ArrayTooLong);
-        if (alignment_of(*type_) == 8 && !align_to_8()) return false;
-        if (length > size_ - at_) return fail(BodyError::Truncated);
-        if (const std::size_t element_bytes = fixed_size_of(*type_)) {
-            return check_fixed_elements(length, element_bytes);
-        }
-        if (length == 0) {
-            type_ = end_of_type();
-            return true;
-        }
-        if (!enter_container()) return false;
-        return *type_ == 's' ? check_strings(length) : enter_elements(length);
-    }
-
-    bool check_fixed_elements(std::size_t length, std::size_t element_bytes) {
-        // A power of two, which the compiler does not know.
-        if ((length & (element_bytes - 1)) != 0) return fail(BodyError::ArrayLengthNotMultiple);
-        if (*type_ == 'b' && !are_booleans<kSwapped>({data_ + at_, length})) {
-            return fail(BodyError::BooleanOutOfRange);
-        }
-        at_ += length;
-        ++type_;
-        return true;
-    }
-
-    bool check_strings(std::size_t length) {
-        const std::size_t end = at_ + length;
-        do {
-            if (!check_string()) return false;
-        } while (at_ < end);
-        if (at_ != end) return fail(BodyError::ArrayOverrun);
-        --depth_;
-        ++type_;
-        return true;
-    }
-
-    bool enter_elements(std::size_t length) {
-        const char* const element_end = end_of_type();
-        tables_.frames[frames_++] = Frame{type_, element_end, limit_, at_ + length};
-        limit_ = element_end;
-        return true;
-    }
-
-    /// Where the complete type at type_ ends. A type that is not in an array of its signature is
-    /// met once, so that it may be gone through; others are looked up.
-    [[gnu::always_inline]] const char* end_of_type() {
-        const bool met_once = frames_ == 0 || tables_.frames[frames_ - 1].element == nullptr;
-        if (!met_once) return tables_.type_ends[variants_].find(type_);
-        return type_ + first_type_length({type_, static_cast<std::size_t>(limit_ - type_)});
-    }
-
-    Tables& tables_;
-    const std::byte* const data_;
-    const std::size_t size_;
-    std::size_t at_ = 0;
-    const char* type_;   // the code that comes next
-    const char* limit_;  // end of the element type, the variant's type, or the whole signature
-    unsigned depth_ = 0;
-    unsigned frames_ = 0;
-    unsigned variants_ = 0;
-    BodyError error_ = BodyError::Truncated;
-};
-
-template <bool kSwapped>
-Result<void, BodyError> check_in_order(std::string_view signature,
-                                       std::span<const std::byte> body) {
-    Tables tables;
-    BodyChecker<kSwapped> checker(signature, body, tables);
-    if (!checker.check()) return Unexpected{checker.error()};
-    return {};
+    return AnyPiecewiseChecker(std::in_place_index<0>, signature, body, tables);
 }
 
 }  // namespace
@@ -370,6 +68,35 @@ Result<void, BodyError> check_body(std::string_view signature,
                                    ByteOrder order) {
     return is_swapped(order) ? check_in_order<true>(signature, body)
                              : check_in_order<false>(signature, body);
+}
+
+struct BodyCheck::State {
+    State(std::string_view signature, std::span<const std::byte> body, ByteOrder order)
+        : checker(make_checker(signature, body, order, tables)) {}
+
+    detail::BodyTables tables;
+    AnyPiecewiseChecker checker;
+    BodyProgress progress = BodyProgress::Unfinished;
+};
+
+BodyCheck::BodyCheck(std::string_view signature, std::span<const std::byte> body, ByteOrder order)
+    : state_(std::make_unique<State>(signature, body, order)) {}
+
+BodyCheck::~BodyCheck() = default;
+BodyCheck::BodyCheck(BodyCheck&&) noexcept = default;
+BodyCheck& BodyCheck::operator=(BodyCheck&&) noexcept = default;
+
+BodyProgress BodyCheck::advance(std::size_t bytes) {
+    if (state_->progress == BodyProgress::Unfinished) {
+        state_->progress =
+            std::visit([bytes](auto& checker) { return checker.advance(bytes); }, state_->checker);
+    }
+    return state_->progress;
+}
+
+BodyError BodyCheck::error() const {
+    assert(state_->progress == BodyProgress::Invalid);
+    return std::visit([](const auto& checker) { return checker.error(); }, state_->checker);
 }
 
 }  // namespace buzon::bus

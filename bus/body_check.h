@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -41,5 +42,27 @@ enum class BodyError : std::uint8_t {
 Result<void, BodyError> check_body(std::string_view signature,
                                    std::span<const std::byte> body,
                                    ByteOrder order);
+
+enum class BodyProgress : std::uint8_t { Unfinished, Valid, Invalid };
+
+/// The same check in pieces, for bodies so long that others would have to wait meanwhile.
+class BodyCheck {
+public:
+    /// As for check_body(); signature and body must outlive the check.
+    BodyCheck(std::string_view signature, std::span<const std::byte> body, ByteOrder order);
+    ~BodyCheck();
+    BodyCheck(BodyCheck&&) noexcept;
+    BodyCheck& operator=(BodyCheck&&) noexcept;
+
+    /// Checks at least `bytes` more, and usually at most 64 KiB beyond that; only an array of
+    /// fixed-size elements and an object path are never divided. The last answer stays.
+    BodyProgress advance(std::size_t bytes);
+    /// After BodyProgress::Invalid.
+    [[nodiscard]] BodyError error() const;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
 
 }  // namespace buzon::bus

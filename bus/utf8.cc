@@ -78,4 +78,13 @@ bool detail::is_any_utf8(std::string_view text) {
     return true;
 }
 
+std::string_view utf8_prefix(std::string_view text, std::size_t bytes) {
+    if (bytes >= text.size()) return text;
+    for (std::size_t back = 0; back < 4 && back < bytes; ++back) {
+        const auto next = static_cast<unsigned char>(text[bytes - back]);
+        if (!is_continuation(next)) return text.substr(0, bytes - back);
+    }
+    return text.substr(0, bytes);  // not UTF-8, wherever it is cut
+}
+
 }  // namespace buzon::bus

@@ -63,4 +63,7 @@ bool is_any_utf8(std::string_view text);
     return is_ascii(text) || detail::is_any_utf8(text);
 }
 
+/// The first `bytes` of `text`, or up to three fewer, so that no sequence is cut in two.
+[[nodiscard]] std::string_view utf8_prefix(std::string_view text, std::size_t bytes);
+
 }  // namespace buzon::bus

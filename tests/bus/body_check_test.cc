@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -70,6 +71,20 @@ std::string repeated(std::string_view unit, std::size_t times) {
     return result;
 }
 
+std::optional<BodyError> check_in_pieces(std::string_view signature,
+                                         std::span<const std::byte> body,
+                                         ByteOrder order,
+                                         std::size_t piece) {
+    BodyCheck check(signature, body, order);
+    BodyProgress progress = check.advance(piece);
+    for (std::size_t turns = 0; progress == BodyProgress::Unfinished; ++turns) {
+        if (turns > body.size()) throw std::logic_error("goes on for more pieces than bytes");
+        progress = check.advance(piece);
+    }
+    EXPECT_EQ(check.advance(piece), progress) << "the last answer stays";
+    return progress == BodyProgress::Valid ? std::nullopt : std::optional{check.error()};
+}
+
 void expect_outcomes(std::span<const Case> cases) {
     for (const auto& [about, signature, error, build] : cases) {
         ASSERT_TRUE(check_signature(signature)) << about;
@@ -81,6 +96,8 @@ void expect_outcomes(std::span<const Case> cases) {
             const auto checked = check_body(signature, body, order);
             EXPECT_EQ(checked ? std::nullopt : std::optional{checked.error()}, error)
                 << about << ", " << static_cast<char>(order);
+            EXPECT_EQ(check_in_pieces(signature, body, order, 1), error)
+                << about << ", " << static_cast<char>(order) << " in pieces";
         }
     }
 }
@@ -404,6 +421,51 @@ TEST(CheckBody, NoticesEveryByteThatIsCutOff) {
         longer.push_back(std::byte{0});
         EXPECT_EQ(check_body(kSignature, longer, order).error(), TrailingBytes);
     }
+}
+
+TEST(BodyCheck, StopsInsideALongString) {
+    const std::size_t length = 1'000'000;
+    for (const std::string_view unit : {"a", "ü", "日", "🙂"}) {
+        std::string long_text = repeated(unit, length / unit.size());
+        WireWriter writer;
+        writer.write_string(long_text);
+        BodyCheck check("s", writer.bytes(), ByteOrder::Little);
+        int turns = 1;
+        while (check.advance(100'000) == BodyProgress::Unfinished)
+            ++turns;
+        EXPECT_EQ(check.advance(0), BodyProgress::Valid) << unit;
+        EXPECT_GE(turns, 5) << unit;
+
+        long_text[long_text.size() - 2] = '\xff';
+        writer.clear();
+        writer.write_string(long_text);
+        EXPECT_EQ(check_in_pieces("s", writer.bytes(), ByteOrder::Little, 1), StringNotUtf8);
+        long_text[long_text.size() - 2] = '\0';
+        writer.clear();
+        writer.write_string(long_text);
+        EXPECT_EQ(check_in_pieces("s", writer.bytes(), ByteOrder::Little, 1000), StringHasNul);
+    }
+}
+
+TEST(BodyCheck, StopsBetweenElements) {
+    WireWriter writer(ByteOrder::Big);
+    const auto array = writer.begin_array('{');
+    for (int i = 0; i < 1000; ++i) {
+        writer.align_struct();
+        writer.write_string("key");
+        writer.write_signature("as");
+        const auto strings = writer.begin_array('s');
+        writer.write_string("value");
+        writer.end_array(strings);
+    }
+    writer.end_array(array);
+    BodyCheck check("a{sv}", writer.bytes(), ByteOrder::Big);
+    std::size_t turns = 1;
+    while (check.advance(320) == BodyProgress::Unfinished)
+        ++turns;
+    EXPECT_EQ(check.advance(320), BodyProgress::Valid);
+    EXPECT_GE(turns, writer.size() / 400);
+    EXPECT_LE(turns, writer.size() / 320 + 1);
 }
 
 TEST(BodyErrors, AllHaveATextOfTheirOwn) {

@@ -89,6 +89,21 @@ TEST(Utf8, AcceptsEveryScalarValue) {
     }
 }
 
+TEST(Utf8Prefix, CutsNoSequenceInTwo) {
+    const std::string text = "aüb日c🙂d";
+    for (std::size_t bytes = 1; bytes <= text.size(); ++bytes) {
+        const std::string_view prefix = utf8_prefix(text, bytes);
+        if (bytes >= 4) {
+            EXPECT_TRUE(is_utf8(prefix)) << bytes;
+            EXPECT_FALSE(prefix.empty()) << bytes;
+        }
+        EXPECT_LE(prefix.size(), bytes);
+        EXPECT_LT(bytes - prefix.size(), 4U);
+    }
+    EXPECT_EQ(utf8_prefix("abc", 7), "abc");
+    EXPECT_EQ(utf8_prefix("\x80\x80\x80\x80\x80\x80", 5).size(), 5U);
+}
+
 TEST(Ascii, EveryByteIsJudgedAtEveryPosition) {
     for (std::size_t length = 1; length < 80; ++length) {
         for (std::size_t i = 0; i < length; ++i) {
