@@ -166,7 +166,7 @@ int run_command(const CommandLine& line, const std::string& program) {
             return EXIT_FAILURE;  // Compat: so does dbus-daemon 1.14
         case Command::PrintVersion: fmt::print("{}", version_text()); return EXIT_SUCCESS;
         case Command::PrintIntrospection:
-            fmt::print("{}", introspect_driver(bus::kDriverPath));
+            fmt::print("{}\n", introspect_driver(bus::kDriverPath));
             return EXIT_SUCCESS;
         case Command::Run: break;
     }
