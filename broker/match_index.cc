@@ -63,6 +63,7 @@ std::vector<PeerId> MatchIndex::remove_mentioning_unique(std::string_view unique
 }
 
 void MatchIndex::find(const MatchSubject& subject, std::vector<PeerId>& receivers) {
+    if (empty()) return;
     ++turn_;
     matching_.clear();
     tree_.search(subject, matching_);

@@ -45,6 +45,8 @@ public:
     [[nodiscard]] std::size_t count_of(PeerId peer) const;
     [[nodiscard]] std::size_t size() const { return instances_.size(); }
     [[nodiscard]] bool empty() const { return size() == 0; }
+    /// Steps that find() has looked up so far: its cost, as a number to test.
+    [[nodiscard]] std::uint64_t look_ups() const { return tree_.look_ups(); }
     /// Nodes of the tree: what distinct conditions cost in memory.
     [[nodiscard]] std::size_t node_count() const { return tree_.size(); }
 

@@ -172,6 +172,7 @@ void MatchTree::visit(NodeId number, std::vector<NodeId>& matching) {
 
 void MatchTree::visit_branch(NodeId node, const Branch& branch, std::vector<NodeId>& matching) {
     const auto range = candidates_.of(branch.selector);
+    look_ups_ += range.end - range.begin;
     for (std::size_t i = range.begin; i != range.end; ++i) {
         const NodeId child = find_child(node, branch.selector, candidates_.at(i));
         if (child != kNone) visit(child, matching);
@@ -182,6 +183,7 @@ void MatchTree::visit_branch(NodeId node, const Branch& branch, std::vector<Node
     if (top.empty()) return;
     for (auto longer = branch.ordered->upper_bound(top);
          longer != branch.ordered->end() && longer->first.starts_with(top); ++longer) {
+        ++look_ups_;
         visit(longer->second, matching);
     }
 }

@@ -57,6 +57,8 @@ public:
 
     /// Whether any rule could match a unicast message.
     [[nodiscard]] bool has_eavesdroppers() const;
+    /// How many steps all searches so far have looked up: their cost, as a number to test.
+    [[nodiscard]] std::uint64_t look_ups() const { return look_ups_; }
     /// Without the roots, which are always there.
     [[nodiscard]] std::size_t size() const { return nodes_.size() - kRootCount; }
     /// Texts that rules compare with.
@@ -112,6 +114,7 @@ private:
     MatchCandidates candidates_;
     bus::Slab<Node> nodes_;
     bus::HashIndex steps_;
+    std::uint64_t look_ups_ = 0;
 };
 
 }  // namespace buzon::broker

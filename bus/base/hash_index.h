@@ -5,7 +5,6 @@
 // the number of records reaches a new high. Give it seeded hashes (hash.h).
 #pragma once
 
-#include <bit>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>

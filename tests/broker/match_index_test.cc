@@ -105,6 +105,56 @@ TEST(FindReceivers, DoesNotDependOnHowManyNamesTheSenderHas) {
     }
 }
 
+// Rules of one shape, with a number in place of '#'; the message below matches number 7 only.
+constexpr std::string_view kShapes[] = {
+    "interface=a.b#",
+    "member=M#",
+    "path=/p/x#",
+    "path_namespace=/p/x#",
+    "sender=:1.#",
+    "sender=x.N#",
+    "arg0=a.n#",
+    "arg0namespace=a.n#",
+    "arg1=v#",
+    "arg2path=/q/y#",
+    "arg3path=/q/y#/z",
+    "arg2path=/q/y#,arg1=v7,arg0=a.n7",
+    "arg2path=/q/y7,arg1=v#,arg0=a.n7",
+    "destination=:1.#,eavesdrop=true",
+    "destination=x.N#,eavesdrop=true",
+};
+
+std::uint64_t look_ups_with(std::string_view shape, int rule_count) {
+    MatchIndex index(kSeed);
+    for (int i = 0; i < rule_count; ++i) {
+        std::string text(shape);
+        text.replace(text.find('#'), 1, std::to_string(i));
+        index.add(PeerId{static_cast<std::uint64_t>(i)}, rule(text));
+    }
+    const NameList names({"x.N7", "x.Other"});
+    Arguments arguments({TextArgument{TextArgument::Kind::String, "a.n7"},
+                         TextArgument{TextArgument::Kind::String, "v7"},
+                         TextArgument{TextArgument::Kind::ObjectPath, "/q/y7"},
+                         TextArgument{TextArgument::Kind::String, "/q/y7/"}});
+    MatchSubject subject = signal("a.b7", "M7", "/p/x7");
+    subject.sender = ":1.7";
+    subject.sender_names = &names;
+    subject.arguments = &arguments;
+    if (shape.starts_with("destination")) {
+        subject.destination = "x.N7";
+        subject.recipient = ":1.7";
+        subject.recipient_names = &names;
+    }
+    EXPECT_EQ(found(index, subject), std::set<PeerId>{PeerId{7}}) << shape;
+    return index.look_ups();
+}
+
+TEST(FindReceivers, CostsTheSameHoweverManyRulesAskForSomethingElse) {
+    for (const std::string_view shape : kShapes) {
+        EXPECT_EQ(look_ups_with(shape, 3000), look_ups_with(shape, 10)) << shape;
+    }
+}
+
 TEST(RemoveRule, TakesTheNewestEqualOne) {
     MatchIndex index(kSeed);
     for (const std::string_view text : {"member=A", "member=B", "member=A", "member=C"}) {
