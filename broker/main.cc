@@ -71,9 +71,11 @@ void watch_signals(bus::EventLoop& loop, Broker& broker, const ServiceNotifier& 
 /// A bus from its files to its end.
 class Process {
 public:
-    Process(const Options& options, bus::Log& log)
+    /// `log_target` is set to where the log goes once the configuration is known.
+    Process(const Options& options, bus::Log& log, bus::LogTarget& log_target)
         : options_(options),
           log_(log),
+          log_target_(log_target),
           announcement_{options.print_address_fd, options.print_pid_fd},
           reader_(options, log) {}
 
@@ -81,7 +83,8 @@ public:
     void run(const std::string& program) {
         check_announcement(announcement_);
         const policy::Config config = reader_.read_config();
-        log_.set_output(bus::make_log_output(program, log_target(options_.syslog, config.syslog)));
+        log_target_ = log_target(options_.syslog, config.syslog);
+        log_.set_output(bus::make_log_output(program, log_target_));
         if (wants_to_fork(options_.fork, config.fork)) background_ = BackgroundStart::fork();
         log_.set_prefix(log_prefix(config, ::geteuid(), ::getpid()));
 
@@ -131,6 +134,7 @@ private:
 
     const Options& options_;
     bus::Log& log_;
+    bus::LogTarget& log_target_;
     Announcement announcement_;
     SettingsReader reader_;
     ServiceNotifier notifier_ = ServiceNotifier::from_environment();
@@ -140,19 +144,23 @@ private:
     std::optional<BusSockets> sockets_;
 };
 
+/// Where the log goes, and standard error in any case: whoever starts us looks there.
+bus::Log::Output output_for_start(const std::string& program, bus::LogTarget target) {
+    const bool to_syslog = target == bus::LogTarget::Both || target == bus::LogTarget::Syslog;
+    return bus::make_log_output(program, to_syslog ? bus::LogTarget::Both : bus::LogTarget::Stderr);
+}
+
 int run_bus(const Options& options, const std::string& program) {
     std::signal(SIGPIPE, SIG_IGN);
+    bus::LogTarget target = log_target(options.syslog, false);
     bus::Log log(bus::make_log_output(program, bus::LogTarget::Stderr));
     try {
         settle_inherited_descriptors();
-        Process(options, log).run(program);
+        log.set_output(output_for_start(program, target));
+        Process(options, log, target).run(program);
         return EXIT_SUCCESS;
     } catch (const std::exception& error) {
-        // Whatever the log goes to otherwise: whoever started us looks at standard error.
-        const bool to_syslog =
-            options.syslog == SyslogChoice::Also || options.syslog == SyslogChoice::Only;
-        log.set_output(bus::make_log_output(
-            program, to_syslog ? bus::LogTarget::Both : bus::LogTarget::Stderr));
+        log.set_output(output_for_start(program, target));
         log.set_prefix("");
         log.error("Failed to start message bus: {}", error.what());
         return EXIT_FAILURE;
