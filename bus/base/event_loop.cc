@@ -13,9 +13,11 @@ namespace buzon::bus {
 
 namespace {
 
-// Waking a sleeping CPU costs some 50 µs on a virtual machine, a round of this loop about 1 µs
-// where nobody else wants the CPU; so this is up to about 100 µs, without reading a clock.
-constexpr unsigned kSpinRounds = 60;
+// Waking a sleeping CPU costs some 50 µs on a virtual machine; for twice that asking is cheaper.
+constexpr auto kSpinTime = std::chrono::microseconds(100);
+// A yield that takes longer has given the CPU to somebody with work of his own. The kernel then
+// serves us last, so on a busy machine we had better sleep and be woken.
+constexpr auto kLongYield = std::chrono::microseconds(100);
 // After a spin in vain the next ones are left out, twice as many each time: with a message every
 // millisecond one spin in kMaxSkippedSpins sleeps remains, which is lost in the noise.
 constexpr unsigned kMaxSkippedSpins = 512;
@@ -154,13 +156,20 @@ int EventLoop::spin() {
         --sleeps_to_skip_;
         return 0;
     }
-    for (unsigned round = 0; round < kSpinRounds; ++round) {
+    const TimePoint start = Clock::now();
+    for (TimePoint before = start; before - start < kSpinTime;) {
         const int count = ::epoll_wait(epoll_.get(), events_.data(), kEventsPerTurn, 0);
         if (count > 0) {
             spin_misses_ = 0;
             return count;
         }
         ::sched_yield();
+        const TimePoint after = Clock::now();
+        if (after - before > kLongYield) {
+            sleeps_to_skip_ = kMaxSkippedSpins;
+            return 0;
+        }
+        before = after;
     }
     spin_misses_ = std::min(spin_misses_ + 1, 16U);
     sleeps_to_skip_ = std::min(1U << spin_misses_, kMaxSkippedSpins);
