@@ -217,7 +217,6 @@ std::string_view describe(SocketProblem problem) {
         case SocketProblem::CannotBind: return "cannot bind the socket";
         case SocketProblem::CannotSetMode: return "cannot set the mode of the socket";
         case SocketProblem::CannotListen: return "cannot listen on the socket";
-        case SocketProblem::CannotAccept: return "cannot accept a connection";
         case SocketProblem::CannotConnect: return "cannot connect";
     }
     return "unknown problem";
@@ -308,17 +307,6 @@ std::string advertised_address(std::span<const BoundSocket> sockets, const Guid&
         addresses.push_back({socket.address.transport, guid});
     }
     return format_addresses(addresses);
-}
-
-Result<FileDescriptor, SocketError> accept_client(const BoundSocket& socket) {
-    for (;;) {
-        const int fd =
-            ::accept4(socket.socket.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd >= 0) return FileDescriptor(fd);
-        if (errno == EINTR || errno == ECONNABORTED) continue;
-        if (errno == EAGAIN) return FileDescriptor{};
-        return failure(SocketProblem::CannotAccept, socket.address, errno);
-    }
 }
 
 Result<FileDescriptor, SocketError> connect_to(const Address& address) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sockets for addresses: bind, listen, accept, connect. Stream sockets of the unix family only;
+// Sockets for addresses: bind, listen, connect. Stream sockets of the unix family only;
 // every other transport is refused by name. All are close-on-exec and non-blocking.
 // Binding and listening are two steps, because SO_PEERCRED shows clients whoever called listen()
 // last, and that has to be the process that serves them.
@@ -35,7 +35,6 @@ enum class SocketProblem : std::uint8_t {
     CannotBind,
     CannotSetMode,
     CannotListen,
-    CannotAccept,
     CannotConnect,
 };
 
@@ -101,9 +100,6 @@ Result<void, SocketError> start_listening(const BoundSocket& socket);
 /// What to tell clients: the addresses joined by `;`, each with `guid`.
 [[nodiscard]] std::string advertised_address(std::span<const BoundSocket> sockets,
                                              const Guid& guid);
-
-/// The next client; an empty descriptor where none waits. Clients that have left are skipped.
-Result<FileDescriptor, SocketError> accept_client(const BoundSocket& socket);
 
 /// Waits where the server's queue is full.
 Result<FileDescriptor, SocketError> connect_to(const Address& address);

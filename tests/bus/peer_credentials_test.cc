@@ -34,6 +34,10 @@ protected:
         if (!sockets) return {};
         return std::move(sockets->front());
     }
+    [[nodiscard]] FileDescriptor accept_client() const {
+        return FileDescriptor(::accept4(server_.socket.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    }
+
     BoundSocket server_;
 };
 
@@ -53,9 +57,7 @@ TEST_F(PeerCredentialsTest, TellWhoConnected) {
     }
     ASSERT_GT(child, 0);
     reap(child);
-    const auto accepted = accept_client(server_);
-    ASSERT_TRUE(accepted && *accepted);
-    const PeerCredentials peer = read_peer_credentials(accepted->get());
+    const PeerCredentials peer = read_peer_credentials(accept_client().get());
     EXPECT_EQ(peer.pid, child);
     const bool changed = ::getuid() == 0;
     EXPECT_EQ(peer.uid, changed ? 12345 : ::getuid());
@@ -67,9 +69,8 @@ TEST_F(PeerCredentialsTest, TellWhoConnected) {
 TEST_F(PeerCredentialsTest, HoldTheGroupsSortedWithThePrimaryOne) {
     ASSERT_TRUE(start_listening(server_));
     const auto client = connect_to(server_.address);
-    const auto accepted = accept_client(server_);
-    ASSERT_TRUE(client && accepted && *accepted);
-    const PeerCredentials peer = read_peer_credentials(accepted->get());
+    ASSERT_TRUE(client);
+    const PeerCredentials peer = read_peer_credentials(accept_client().get());
     EXPECT_TRUE(std::ranges::is_sorted(peer.groups));
     EXPECT_TRUE(std::ranges::binary_search(peer.groups, ::getgid()));
 }
@@ -87,9 +88,7 @@ TEST_F(PeerCredentialsTest, ManyGroupsAreReadWhole) {
     }
     ASSERT_GT(child, 0);
     reap(child);
-    const auto accepted = accept_client(server_);
-    ASSERT_TRUE(accepted && *accepted);
-    const PeerCredentials peer = read_peer_credentials(accepted->get());
+    const PeerCredentials peer = read_peer_credentials(accept_client().get());
     EXPECT_EQ(peer.groups.size(), groups.size() + 1);
 }
 

@@ -57,13 +57,17 @@ protected:
     static SocketError bind_error(const Address& address, std::string_view runtime_directory = {}) {
         const auto sockets = bind_address(address, runtime_directory);
         EXPECT_FALSE(sockets);
-        return sockets ? SocketError{SocketProblem::CannotAccept, {}} : sockets.error();
+        return sockets ? SocketError{SocketProblem::CannotListen, {}} : sockets.error();
     }
     static Address parsed(std::string_view text) { return parse_address(text).value(); }
     static bool is_socket(const fs::path& path) { return fs::is_socket(fs::symlink_status(path)); }
 
     fs::path directory_;
 };
+
+FileDescriptor accept_client(const BoundSocket& server) {
+    return FileDescriptor(::accept4(server.socket.get(), nullptr, nullptr, SOCK_CLOEXEC));
+}
 
 void expect_flags(const FileDescriptor& socket) {
     EXPECT_EQ(::fcntl(socket.get(), F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
@@ -73,19 +77,16 @@ void expect_flags(const FileDescriptor& socket) {
 TEST_F(SocketTest, ServerAndClientMeetAtAPath) {
     const auto server = listen_on(path_address("bus"));
     expect_flags(server.socket);
-    auto nobody = accept_client(server);
-    ASSERT_TRUE(nobody);
-    EXPECT_FALSE(*nobody);
+    EXPECT_FALSE(accept_client(server)) << "does not wait";
 
     const auto client = connect_to(server.address);
     ASSERT_TRUE(client) << describe(client.error());
     expect_flags(*client);
     const auto accepted = accept_client(server);
-    ASSERT_TRUE(accepted && *accepted);
-    expect_flags(*accepted);
+    ASSERT_TRUE(accepted);
     ASSERT_EQ(::write(client->get(), "x", 1), 1);
     char byte = 0;
-    EXPECT_EQ(::read(accepted->get(), &byte, 1), 1);
+    EXPECT_EQ(::read(accepted.get(), &byte, 1), 1);
     EXPECT_EQ(byte, 'x');
 }
 
@@ -296,19 +297,6 @@ TEST_F(SocketTest, ServerThatIsGoneRefusesClients) {
     const auto client = connect_to(address);
     ASSERT_FALSE(client);
     EXPECT_EQ(client.error().system_error, ECONNREFUSED);
-}
-
-TEST_F(SocketTest, ClientThatLeftIsAcceptedWithItsBytes) {
-    const auto server = listen_on(path_address("bus"));
-    {
-        const auto client = connect_to(server.address);
-        ASSERT_TRUE(client);
-        ASSERT_EQ(::write(client->get(), "x", 1), 1);
-    }
-    const auto accepted = accept_client(server);
-    ASSERT_TRUE(accepted && *accepted);
-    char byte = 0;
-    EXPECT_EQ(::read(accepted->get(), &byte, 1), 1);
 }
 
 // Inherited sockets, as systemd passes them.
