@@ -34,8 +34,11 @@ public:
         : on_signal_(std::move(on_signal)) {
         sigset_t set;
         sigemptyset(&set);
-        for (const int number : signals)
+        for (const int number : signals) {
+            // What is ignored, as SIGHUP is under nohup, would not reach the signalfd either.
+            std::signal(number, SIG_DFL);
             sigaddset(&set, number);
+        }
         if (::sigprocmask(SIG_BLOCK, &set, nullptr) < 0) fail("sigprocmask");
         fd_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
         if (!fd_) fail("signalfd");

@@ -275,6 +275,9 @@ class TapResult(unittest.TestResult):
 
 def main():
     """Runs the tests of the program that calls this, or those that its arguments name."""
+    # What ignores a signal when it starts us, such as nohup, is not to change the daemon.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
     loader = unittest.TestLoader()
     module = sys.modules["__main__"]
     suite = loader.loadTestsFromModule(module)
