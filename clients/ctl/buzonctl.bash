@@ -17,8 +17,9 @@ _buzonctl_names() {
 
 # _buzonctl_members SERVICE OBJECT INTERFACE KIND [FLAG]
 _buzonctl_members() {
-    _buzonctl_ask introspect --no-legend "$1" "$2" "$3" | while read -r name kind _ _ flags; do
-        [[ $kind == "$4" && " $flags " == *" ${5:-} "* ]] && printf '%s\n' "${name#.}"
+    local kind=$4 flag=${5:+ $5}
+    _buzonctl_ask introspect --no-legend "$1" "$2" "$3" | while read -r name type rest; do
+        [[ $type == "$kind" && $rest == *"$flag"* ]] && printf '%s\n' "${name#.}"
     done
 }
 
