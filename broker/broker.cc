@@ -35,7 +35,7 @@ Broker::Broker(bus::EventLoop& loop,
       delivery_(state_, judge_, *this),
       name_signals_(state_, delivery_),
       driver_(state_, delivery_, name_signals_, *this),
-      dispatcher_(state_, judge_, delivery_, driver_, *this),
+      dispatcher_(state_, pool_, judge_, delivery_, driver_, *this),
       reply_timer_(loop, [this] { expire_replies(); }) {
     state_.replies.set_limits(reply_limits(state_.settings.limits));
 }
@@ -158,6 +158,7 @@ void Broker::answer_for(Peer& callee) {
 }
 
 void Broker::watch_reply_timeouts() {
+    reply_timer_.disarm();
     if (const auto deadline = state_.replies.next_deadline()) reply_timer_.arm(*deadline);
 }
 
@@ -186,6 +187,7 @@ bus::Result<void, std::string> Broker::reload() {
 void Broker::apply(Settings settings) {
     state_.settings = std::move(settings);
     state_.replies.set_limits(reply_limits(state_.settings.limits));
+    watch_reply_timeouts();
     state_.peers.for_each([this](Peer& peer) {
         if (peer.stage() != Peer::Stage::Authenticating)
             peer.set_policy(state_.settings.policy->snapshot_for(identity_of(peer)));

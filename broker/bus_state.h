@@ -71,7 +71,6 @@ struct BusState {
     ReplyTracker replies;
     Peaks peaks;
     std::map<std::string, std::string> activation_environment;
-    std::size_t activation_environment_bytes = 0;
 };
 
 }  // namespace buzon::broker

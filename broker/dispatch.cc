@@ -29,7 +29,7 @@ void Dispatcher::route(Peer& sender, const bus::Message& message) {
         answer_locally(sender, message);
         return;
     }
-    const bus::OutgoingMessage outgoing = message.with_head(stamp(sender, message));
+    const bus::OutgoingMessage outgoing = stamp(sender, message);
     if (outgoing.size() > bus::kMaxMessageBytes) {
         delivery_.send_error(
             sender, header.serial, bus::error_name::kLimitsExceeded,
@@ -51,12 +51,16 @@ void Dispatcher::route(Peer& sender, const bus::Message& message) {
     }
 }
 
-std::span<const std::byte> Dispatcher::stamp(const Peer& sender, const bus::Message& message) {
+bus::OutgoingMessage Dispatcher::stamp(const Peer& sender, const bus::Message& message) {
     const std::string_view name = sender.unique_name();
     const std::size_t room = bus::stamped_bytes_at_most(message.header(), name);
-    if (room > stamped_.size()) stamped_.resize(room);
-    const std::size_t size = bus::stamp_sender(message.header(), message.head(), name, stamped_);
-    return std::span(stamped_).first(size);
+    const auto write_to = [&](std::span<std::byte> out) {
+        return out.first(bus::stamp_sender(message.header(), message.head(), name, out));
+    };
+    if (room <= stamped_.size()) return message.with_head(write_to(stamped_));
+    // A path may have megabytes: such a head is shared by all receivers, as a large body is.
+    const bus::Ref<bus::Block> block = pool_.take(room);
+    return message.with_head(write_to({block->data(), block->capacity()}), block);
 }
 
 /// Without a destination the message is for the connection itself, as between two peers.

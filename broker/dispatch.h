@@ -5,9 +5,8 @@
 // Source: D-Bus Specification, "Message Bus Message Routing".
 #pragma once
 
+#include <array>
 #include <cstddef>
-#include <span>
-#include <vector>
 
 #include "broker/bus_state.h"
 #include "broker/delivery.h"
@@ -20,18 +19,24 @@ namespace buzon::broker {
 class Dispatcher {
 public:
     Dispatcher(BusState& state,
+               bus::BlockPool& pool,
                const Judge& judge,
                Delivery& delivery,
                Driver& driver,
                PeerRetirer& retirer)
-        : state_(state), judge_(judge), delivery_(delivery), driver_(driver), retirer_(retirer) {}
+        : state_(state),
+          pool_(pool),
+          judge_(judge),
+          delivery_(delivery),
+          driver_(driver),
+          retirer_(retirer) {}
 
     void dispatch(Peer& sender, const bus::Message& message);
 
 private:
     void route(Peer& sender, const bus::Message& message);
-    /// The head of `message` with its sender; valid until the next one is stamped.
-    [[nodiscard]] std::span<const std::byte> stamp(const Peer& sender, const bus::Message& message);
+    /// `message` with its sender; valid until the next one is stamped.
+    [[nodiscard]] bus::OutgoingMessage stamp(const Peer& sender, const bus::Message& message);
     void answer_locally(Peer& sender, const bus::Message& message);
     void to_driver(Peer& sender, const bus::OutgoingMessage& message);
     void to_one(Peer& sender, const bus::OutgoingMessage& message);
@@ -46,11 +51,12 @@ private:
                                                     const bus::Header& header) const;
 
     BusState& state_;
+    bus::BlockPool& pool_;
     const Judge& judge_;
     Delivery& delivery_;
     Driver& driver_;
     PeerRetirer& retirer_;
-    std::vector<std::byte> stamped_;  // as large as a head ever was
+    std::array<std::byte, bus::kLargeMessageBytes / 2> stamped_;  // for heads of usual size
 };
 
 }  // namespace buzon::broker

@@ -79,6 +79,8 @@ private:
     Outcome add_match(DriverCall& call);
     Outcome remove_match(DriverCall& call);
     Outcome become_monitor(DriverCall& call);
+    [[nodiscard]] bus::Result<std::vector<MatchRule>, Refusal> read_monitor_rules(
+        DriverCall& call) const;
 
     Outcome start_service_by_name(DriverCall& call);
     Outcome list_activatable_names(DriverCall& call);

@@ -3,8 +3,9 @@
 // The environment for services is kept (bounded) for when it does.
 #include <fmt/format.h>
 
+#include <map>
+#include <string>
 #include <utility>
-#include <vector>
 
 #include "broker/driver.h"
 #include "bus/base/log.h"
@@ -16,19 +17,34 @@ namespace {
 // More than any environment that a process can be started with (ARG_MAX is some 2 MiB).
 constexpr std::size_t kMaxEnvironmentBytes = std::size_t{1} << 20;
 
-using Setting = std::pair<std::string_view, std::string_view>;
+// What an entry costs besides its bytes.
+constexpr std::size_t kEntryBytes = 64;
 
-std::vector<Setting> read_settings(bus::WireReader& arguments) {
-    std::vector<Setting> settings;
+using Environment = std::map<std::string, std::string>;
+
+std::size_t size_of(const Environment& environment) {
+    std::size_t bytes = 0;
+    for (const auto& [key, value] : environment)
+        bytes += kEntryBytes + key.size() + value.size();
+    return bytes;
+}
+
+/// Adds an a{ss} to `environment`. False, with some of it added, where that becomes too large.
+bool apply_settings(bus::WireReader& arguments, Environment& environment) {
+    std::size_t bytes = size_of(environment);
     const auto end = arguments.enter_array('{');
     while (end && arguments.position() < *end) {
         if (!arguments.align(8)) break;
         const auto key = arguments.read_string();
         const auto value = arguments.read_string();
         if (!key || !value) break;
-        settings.emplace_back(*key, *value);
+        const auto [entry, is_new] = environment.try_emplace(std::string(*key));
+        if (is_new) bytes += kEntryBytes + key->size();
+        bytes = bytes - entry->second.size() + value->size();
+        if (bytes > kMaxEnvironmentBytes) return false;
+        entry->second = *value;
     }
-    return settings;
+    return true;
 }
 
 }  // namespace
@@ -57,21 +73,12 @@ Driver::Outcome Driver::update_activation_environment(DriverCall& call) {
     if (state_.identity.has_service_helper)
         return refuse(bus::error_name::kAccessDenied,
                       "Cannot change activation environment on a system bus.");
-    const auto settings = read_settings(call.arguments);
-    std::size_t bytes = state_.activation_environment_bytes;
-    for (const auto& [key, value] : settings)
-        bytes += key.size() + value.size();
-    if (bytes > kMaxEnvironmentBytes)
+    auto changed = state_.activation_environment;
+    if (!apply_settings(call.arguments, changed))
         return refuse(bus::error_name::kLimitsExceeded,
                       fmt::format("The activation environment would have more than {} bytes",
                                   kMaxEnvironmentBytes));
-    for (const auto& [key, value] : settings) {
-        auto& stored = state_.activation_environment[std::string(key)];
-        if (stored.empty()) state_.activation_environment_bytes += key.size();
-        state_.activation_environment_bytes += value.size();
-        state_.activation_environment_bytes -= stored.size();
-        stored = value;
-    }
+    state_.activation_environment = std::move(changed);
     acknowledge(call);
     return {};
 }

@@ -21,18 +21,6 @@ bus::Result<MatchRule, Refusal> parse_rule(std::string_view text) {
                                     describe(rule.error())));
 }
 
-/// An array of strings, read to its end.
-std::vector<std::string_view> read_strings(bus::WireReader& arguments) {
-    std::vector<std::string_view> strings;
-    const auto end = arguments.enter_array('s');
-    while (end && arguments.position() < *end) {
-        const auto text = arguments.read_string();
-        if (!text) break;
-        strings.push_back(*text);
-    }
-    return strings;
-}
-
 }  // namespace
 
 Driver::Outcome Driver::add_match(DriverCall& call) {
@@ -66,21 +54,30 @@ Driver::Outcome Driver::remove_match(DriverCall& call) {
     return {};
 }
 
-Driver::Outcome Driver::become_monitor(DriverCall& call) {
+/// The rules of BecomeMonitor; none given means one that matches everything. Counted while they are
+/// read, because a message has room for millions of them.
+bus::Result<std::vector<MatchRule>, Refusal> Driver::read_monitor_rules(DriverCall& call) const {
+    const auto limit = state_.settings.limits.max_match_rules_per_connection;
     std::vector<MatchRule> rules;
-    for (const std::string_view text : read_strings(call.arguments)) {
-        auto rule = parse_rule(text);
+    const auto end = call.arguments.enter_array('s');
+    while (end && call.arguments.position() < *end) {
+        if (rules.size() >= limit)
+            return bus::Unexpected{limit_reached(call.caller, "monitor with more match rules",
+                                                 "max_match_rules_per_connection", limit)};
+        auto rule = parse_rule(call.arguments.read_string().value_or(""));
         if (!rule) return bus::Unexpected{rule.error()};
         rules.push_back(std::move(*rule));
     }
+    if (rules.empty()) rules.emplace_back();
+    return rules;
+}
+
+Driver::Outcome Driver::become_monitor(DriverCall& call) {
+    const auto rules = read_monitor_rules(call);
+    if (!rules) return bus::Unexpected{rules.error()};
     if (call.arguments.read_uint32().value_or(0) != 0)
         return refuse(bus::error_name::kInvalidArgs,
                       "BecomeMonitor does not support any flags yet");
-    if (rules.empty()) rules.emplace_back();
-    const auto limit = state_.settings.limits.max_match_rules_per_connection;
-    if (rules.size() > limit)
-        return bus::Unexpected{limit_reached(call.caller, "monitor with more match rules",
-                                             "max_match_rules_per_connection", limit)};
 
     Peer& monitor = call.caller;
     acknowledge(call);
@@ -92,7 +89,7 @@ Driver::Outcome Driver::become_monitor(DriverCall& call) {
         name_signals_.announce(change, &monitor);
     host_.answer_for(monitor);
     state_.peers.hide(monitor);
-    for (const MatchRule& rule : rules)
+    for (const MatchRule& rule : *rules)
         state_.monitor_matches.add(monitor.id(), rule);
     state_.log.info(bus::LogKind{"monitors"}, "Connection {} ({}) became a monitor.",
                     monitor.unique_name(), monitor.describe());

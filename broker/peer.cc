@@ -69,8 +69,9 @@ void Peer::retire() {
     stage_ = Stage::Retired;
     port_.flush();
     account_->detach();
-    auth_timer_.reset();
-    descriptors_timer_.reset();
+    // Perhaps it is one of these that has called us: it must outlive its callback.
+    if (auth_timer_) auth_timer_->disarm();
+    if (descriptors_timer_) descriptors_timer_->disarm();
     backlog_.unlink();
     port_.unlink();
     environment_.loop.remove(socket_.get(), *this);
@@ -106,6 +107,10 @@ void Peer::process_backlog() {
 }
 
 void Peer::authenticate() {
+    if (const auto error = input_.descriptor_error(stream_limits())) {
+        environment_.handler.on_violation(*this, describe_stream_error(*error));
+        return;
+    }
     const bus::AuthServerProgress progress = auth_->feed(input_.unread());
     input_.consume(progress.consumed);
     if (!progress.output.empty()) port_.push_bytes(std::as_bytes(std::span(progress.output)));
@@ -135,11 +140,13 @@ void Peer::take_messages() {
     }
 }
 
+bus::StreamLimits Peer::stream_limits() const {
+    return {std::min<std::size_t>(environment_.limits.max_message_size, bus::kMaxMessageBytes),
+            environment_.limits.max_message_unix_fds};
+}
+
 bool Peer::take_message() {
-    const bus::StreamLimits limits{
-        std::min<std::size_t>(environment_.limits.max_message_size, bus::kMaxMessageBytes),
-        environment_.limits.max_message_unix_fds};
-    const auto message = input_.next(limits);
+    const auto message = input_.next(stream_limits());
     if (!message) {
         environment_.handler.on_violation(*this, describe_stream_error(message.error()));
         return false;
@@ -230,6 +237,8 @@ std::string Peer::describe_stream_error(bus::StreamError error) const {
                                environment_.limits.max_message_unix_fds);
         case bus::StreamError::DescriptorsMissing:
             return "sent a message that announces more file descriptors than came with it";
+        case bus::StreamError::DescriptorsLost:
+            return "sent file descriptors for which the bus had no room left in its own table";
         case bus::StreamError::DescriptorsNotNegotiated:
             return "sent file descriptors without having negotiated them";
     }

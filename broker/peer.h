@@ -126,6 +126,7 @@ private:
     void take_messages();
     /// False: no further message in this turn.
     bool take_message();
+    [[nodiscard]] bus::StreamLimits stream_limits() const;
     [[nodiscard]] bool is_over_in_flight_limit() const;
     void pause();
     void watch_deadlines();

@@ -23,8 +23,10 @@ void Port::push(const bus::OutgoingMessage& message, const bus::Ref<InFlight>& p
     if (closed_) return;
     buffer_.append(message);
     const auto descriptors = static_cast<std::uint32_t>(message.descriptor_count());
-    if (entries_.size() > first_entry_ &&
-        entries_.back().charge.messages() < kMaxMessagesPerEntry &&
+    // What has descriptors is an entry of its own, so that they are counted no longer than needed.
+    const bool can_join = descriptors == 0 && entries_.size() > first_entry_ &&
+                          entries_.back().charge.descriptors() == 0;
+    if (can_join && entries_.back().charge.messages() < kMaxMessagesPerEntry &&
         entries_.back().charge.extend(*payer, message.size(), descriptors)) {
         entries_.back().end = buffer_.appended();
     } else {

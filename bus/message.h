@@ -32,6 +32,7 @@ struct OutgoingMessage {
     std::span<const std::byte> body;
     Ref<const Block> body_owner;  // empty: the body is only borrowed and must be copied
     Ref<const DescriptorSet> descriptors;
+    Ref<const Block> head_owner{};  // likewise for the head
 
     [[nodiscard]] std::size_t size() const { return head.size() + body.size(); }
     [[nodiscard]] std::size_t descriptor_count() const {
@@ -62,8 +63,9 @@ public:
     [[nodiscard]] const Ref<const DescriptorSet>& descriptors() const { return descriptors_; }
 
     /// The same message with another head, as stamp_sender() made it; `head` must outlive it.
-    [[nodiscard]] OutgoingMessage with_head(std::span<const std::byte> head) const {
-        return {header_, head, body(), storage_, descriptors_};
+    [[nodiscard]] OutgoingMessage with_head(std::span<const std::byte> head,
+                                            Ref<const Block> head_owner = nullptr) const {
+        return {header_, head, body(), storage_, descriptors_, std::move(head_owner)};
     }
 
 private:

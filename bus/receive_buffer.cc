@@ -40,6 +40,9 @@ Result<ReadStatus, int> ReceiveBuffer::fill(int fd) {
         return Unexpected{errno};
     }
     if (header.msg_controllen > 0) keep_descriptors(header);
+    // The kernel closes what does not fit into our table of descriptors and says only this. To go
+    // on would give the descriptors of one message to another.
+    if (header.msg_flags & MSG_CTRUNC) descriptors_lost_ = true;
     if (received == 0) return ReadStatus::EndOfStream;
 
     auto bytes = static_cast<std::size_t>(received);
@@ -93,9 +96,17 @@ void ReceiveBuffer::keep_descriptors(const msghdr& header) {
     }
 }
 
+std::optional<StreamError> ReceiveBuffer::descriptor_error(const StreamLimits& limits) const {
+    if (descriptors_lost_) return StreamError::DescriptorsLost;
+    // Before they are negotiated nobody is known well enough to be kept more for than one message.
+    const std::size_t most =
+        limits.max_message_descriptors + (descriptors_allowed_ ? kMaxDescriptorsPerRead : 0);
+    if (descriptors_.size() > most) return StreamError::TooManyDescriptors;
+    return std::nullopt;
+}
+
 Result<std::optional<Message>, StreamError> ReceiveBuffer::next(const StreamLimits& limits) {
-    if (descriptors_.size() > limits.max_message_descriptors + kMaxDescriptorsPerRead)
-        return Unexpected{StreamError::TooManyDescriptors};
+    if (const auto error = descriptor_error(limits)) return Unexpected{*error};
     if (large_) {
         if (large_->have < large_->total) return std::optional<Message>();
         const LargeMessage done = std::move(*large_);

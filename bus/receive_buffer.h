@@ -43,6 +43,7 @@ enum class StreamError : std::uint8_t {
     Header,              // header_error() has the violation
     TooManyDescriptors,  // more than the limit in one message, or too many that no message claims
     DescriptorsMissing,  // fewer arrived than UNIX_FDS says
+    DescriptorsLost,     // this process had no room for them; which are missing is unknown
     DescriptorsNotNegotiated,
 };
 
@@ -58,6 +59,10 @@ public:
     /// One recvmsg; all complete messages must have been taken before.
     /// Errors: its errno, other than EAGAIN and EINTR.
     Result<ReadStatus, int> fill(int fd);
+
+    /// What is wrong with the descriptors that have come so far, whatever the bytes say; also to be
+    /// asked during the auth dialogue.
+    [[nodiscard]] std::optional<StreamError> descriptor_error(const StreamLimits& limits) const;
 
     /// Bytes not yet consumed, for the auth dialogue; valid until the next fill() or park().
     [[nodiscard]] std::span<const std::byte> unread() const { return view_; }
@@ -107,6 +112,7 @@ private:
     std::vector<FileDescriptor> descriptors_;
     HeaderError header_error_{};
     bool descriptors_allowed_ = false;
+    bool descriptors_lost_ = false;
 };
 
 }  // namespace buzon::bus

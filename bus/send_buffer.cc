@@ -45,11 +45,15 @@ private:
 
 void SendBuffer::append(const OutgoingMessage& message) {
     if (message.descriptors) cut_for(message.descriptors);
-    copy_in(message.head);
-    if (message.body_owner && message.body.size() >= kLargeMessageBytes / 2) {
-        share(message.body, message.body_owner);
+    copy_or_share(message.head, message.head_owner);
+    copy_or_share(message.body, message.body_owner);
+}
+
+void SendBuffer::copy_or_share(std::span<const std::byte> bytes, const Ref<const Block>& owner) {
+    if (owner && bytes.size() >= kLargeMessageBytes / 2) {
+        share(bytes, owner);
     } else {
-        copy_in(message.body);
+        copy_in(bytes);
     }
 }
 

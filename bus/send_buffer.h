@@ -55,6 +55,7 @@ private:
         Ref<const DescriptorSet> descriptors;
     };
 
+    void copy_or_share(std::span<const std::byte> bytes, const Ref<const Block>& owner);
     void copy_in(std::span<const std::byte> bytes);
     void share(std::span<const std::byte> bytes, Ref<const Block> owner);
     void cut_for(Ref<const DescriptorSet> descriptors);

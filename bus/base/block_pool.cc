@@ -12,8 +12,9 @@ namespace buzon::bus {
 namespace {
 
 // From here on a block is mapped: its pages cost nothing until bytes arrive, so a header that
-// announces 128 MiB and a peer that never sends them hold no memory.
-constexpr std::size_t kMappedFromBytes = std::size_t{256} << 10;
+// announces 128 MiB and a peer that never sends them hold no memory. And what is unmapped is gone,
+// where blocks of the heap would keep what lies below them from being given back.
+constexpr std::size_t kMappedFromBytes = std::size_t{64} << 10;
 
 }  // namespace
 

@@ -262,6 +262,38 @@ TEST(Monitor, SeesTheRefusalOfOneReceiverOfABroadcast) {
     EXPECT_TRUE(sender.take_all().empty());
 }
 
+TEST(Monitor, RulesOverTheLimitAreRefusedBeforeTheyAreKept) {
+    TestBroker bus("<limit name='max_match_rules_per_connection'>0</limit>");
+    auto client = RawClient::on(bus);
+    client.call("BecomeMonitor", "asu", "type='signal'", kMonitoring);
+    EXPECT_EQ(client.next_reply().error_name, bus::error_name::kLimitsExceeded);
+    EXPECT_FALSE(client.is_closed());
+}
+
+TEST(Descriptors, AStrangerCanNotMakeTheBusHoldMoreThanForOneMessage) {
+    TestBroker bus("<limit name='max_message_unix_fds'>4</limit>");
+    RawClient stranger(bus);
+    stranger.send_text(std::string_view("\0", 1));
+    bus.settle();
+    for (int i = 0; i < 5; ++i) {
+        EXPECT_FALSE(stranger.is_closed()) << "after " << i;
+        bus::BlockPool pool;
+        bus::SendBuffer out(pool);
+        const bus::Header none;
+        const std::byte one_byte{'A'};
+        std::vector<bus::FileDescriptor> copies;
+        copies.emplace_back(::dup(stranger.socket()));
+        out.append({none,
+                    {&one_byte, 1},
+                    {},
+                    nullptr,
+                    bus::make_ref<bus::DescriptorSet>(std::move(copies))});
+        ASSERT_TRUE(out.flush(stranger.socket()));
+        bus.settle();
+    }
+    EXPECT_TRUE(stranger.is_closed());
+}
+
 TEST(Fairness, AFloodOfOnePeerDoesNotKeepAnotherWaiting) {
     TestBroker bus;
     std::vector<RawClient> crowd;

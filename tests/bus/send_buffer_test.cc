@@ -129,6 +129,17 @@ TEST_F(Sending, LargeBodiesAreNotCopied) {
     EXPECT_EQ(pool_.blocks_in_use(), blocks + 1) << "one block for the head alone";
 }
 
+TEST_F(Sending, LargeHeadsAreSharedByTheirReceiversToo) {
+    const auto head = pool_.take(100'000);
+    std::memset(head->data(), 'x', 100'000);
+    const std::size_t blocks = pool_.blocks_in_use();
+    SendBuffer other(pool_);
+    const std::span<const std::byte> bytes(head->data(), 100'000);
+    for (SendBuffer* out : {&out_, &other})
+        out->append({header_, bytes, {}, nullptr, nullptr, head});
+    EXPECT_EQ(pool_.blocks_in_use(), blocks);
+}
+
 TEST_F(Sending, DescriptorsComeWithTheirOwnMessageOnly) {
     append(pattern(50, 1), {});
     append(pattern(60, 2), {}, nullptr, {}, 2);
