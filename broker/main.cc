@@ -26,6 +26,7 @@
 #include "broker/service_notifier.h"
 #include "broker/settings_reader.h"
 #include "broker/start_settings.h"
+#include "broker/suppression_reports.h"
 #include "bus/base/event_loop.h"
 #include "bus/base/log.h"
 #include "bus/base/log_output.h"
@@ -115,11 +116,14 @@ private:
         sockets_->listen(broker);
         announce(announcement_, sockets_->address(), ::getpid());
         if (background_) let_parent_go(config);
+        const SuppressionReports reports(loop, log_);
         notifier_.ready(::getpid());
-        loop.run();
+        run_until_stopped(loop);
         notifier_.stopping();
-        log_.report_suppressed();
     }
+
+    /// What is thrown now is no failed start: it ends the process, with a core to look at.
+    static void run_until_stopped(bus::EventLoop& loop) noexcept { loop.run(); }
 
     void let_parent_go(const policy::Config& config) {
         const bool keep_error = !environment_variable("DBUS_DEBUG_OUTPUT").empty();

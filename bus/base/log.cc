@@ -90,6 +90,7 @@ void Log::write_limited(LogKind kind,
     if (is_new) bucket = {level, budget_.burst, clock_(), 0};
     if (!take_token(bucket)) {
         ++bucket.suppressed;
+        if (on_suppression_) on_suppression_();
         return;
     }
     report(kind.name, bucket);

@@ -22,8 +22,10 @@ namespace buzon::bus {
 enum class LogLevel { Info, Warning, Error, Security };
 
 /// A kind of event with a budget of its own. Constants, compared by name; the name completes
-/// "12 records suppressed: ...", so `{"policy denials"}`.
+/// "12 records suppressed: ...", so `LogKind("policy denials")`.
 struct LogKind {
+    // Explicit, so that a text in braces can't be taken for a kind.
+    explicit constexpr LogKind(std::string_view kind) : name(kind) {}
     std::string_view name;
 };
 
@@ -77,12 +79,14 @@ public:
     /// A refusal by policy. Always limited, because peers cause it.
     template <typename... Arguments>
     void security(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
-        write_limited({"policy denials"}, LogLevel::Security, format,
+        write_limited(LogKind("policy denials"), LogLevel::Security, format,
                       fmt::make_format_args(arguments...));
     }
 
     /// Reports what was suppressed so far: at the end, and now and then from a timer.
     void report_suppressed();
+    /// `listener` is called for every record that is suppressed; an empty one: nobody.
+    void on_suppression(std::function<void()> listener) { on_suppression_ = std::move(listener); }
 
 private:
     struct Bucket {
@@ -105,6 +109,7 @@ private:
     std::string prefix_;
     LogBudget budget_;
     Clock clock_;
+    std::function<void()> on_suppression_;
     std::map<std::string_view, Bucket> buckets_;
 };
 
