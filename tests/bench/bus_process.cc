@@ -48,6 +48,7 @@ constexpr std::string_view kConfiguration = R"(<!DOCTYPE busconfig PUBLIC
   <limit name="max_names_per_connection">50000</limit>
   <limit name="max_match_rules_per_connection">50000</limit>
   <limit name="max_replies_per_connection">50000</limit>
+  <limit name="auth_timeout">240000</limit>
 </busconfig>
 )";
 
