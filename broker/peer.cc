@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <span>
 #include <system_error>
 #include <variant>
@@ -21,6 +22,8 @@ namespace {
 constexpr std::size_t kTurnBudget = std::size_t{1} << 20;
 // What a message costs besides its bytes.
 constexpr std::size_t kCostPerMessage = 256;
+// Bodies from here on are checked in pieces of this size.
+constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
 
 }  // namespace
 
@@ -79,6 +82,12 @@ void Peer::retire() {
 
 void Peer::on_ready(std::uint32_t events) {
     if (events & EPOLLOUT) port_.flush();
+    if (paused_ && (events & (EPOLLHUP | EPOLLERR))) {
+        // What is left in its socket is bounded: better to go over its limit by that than to keep
+        // its names until its receivers have caught up.
+        hung_up_ = true;
+        resume();
+    }
     if (is_retired() || paused_ || backlog_.is_linked()) return;
     if (events & ~std::uint32_t{EPOLLOUT}) read();
 }
@@ -101,7 +110,14 @@ void Peer::process() {
 }
 
 void Peer::process_backlog() {
-    if (is_retired() || paused_) return;
+    if (is_retired()) return;
+    if (socket_error_ != 0) {
+        environment_.handler.on_violation(
+            *this,
+            fmt::format("its socket failed: {}", std::system_category().message(socket_error_)));
+        return;
+    }
+    if (paused_) return;
     input_.unpark();
     process();
 }
@@ -142,30 +158,59 @@ void Peer::take_messages() {
 
 bus::StreamLimits Peer::stream_limits() const {
     return {std::min<std::size_t>(environment_.limits.max_message_size, bus::kMaxMessageBytes),
-            environment_.limits.max_message_unix_fds};
+            std::min<std::size_t>(environment_.limits.max_message_unix_fds,
+                                  bus::kMaxDescriptorsPerMessage)};
 }
 
 bool Peer::take_message() {
-    const auto message = input_.next(stream_limits());
+    if (long_message_) return check_on();
+    auto message = input_.next(stream_limits());
     if (!message) {
         environment_.handler.on_violation(*this, describe_stream_error(message.error()));
         return false;
     }
     if (!*message) return false;
+    if ((*message)->body().size() > kPieceBytes) {
+        long_message_ = std::make_unique<LongMessage>(std::move(**message));
+        return check_on();
+    }
     const bus::Header& header = (*message)->header();
     const auto checked = bus::check_body(header.signature, (*message)->body(), header.order);
-    if (!checked) {
-        environment_.handler.on_violation(
-            *this, fmt::format("message with serial {} has an invalid body: {}", header.serial,
-                               bus::describe(checked.error())));
-        return false;
-    }
-    turn_cost_ += kCostPerMessage + (*message)->size();
-    environment_.handler.on_message(*this, **message);
+    if (!checked) return refuse_body(**message, checked.error());
+    turn_cost_ += (*message)->size();
+    accept(**message);
     return true;
 }
 
+Peer::LongMessage::LongMessage(bus::Message whole)
+    : message(std::move(whole)),
+      check(message.header().signature, message.body(), message.header().order) {}
+
+bool Peer::check_on() {
+    turn_cost_ += kPieceBytes;
+    const bus::BodyProgress progress = long_message_->check.advance(kPieceBytes);
+    if (progress == bus::BodyProgress::Unfinished) return true;
+    const auto done = std::move(long_message_);
+    if (progress == bus::BodyProgress::Invalid)
+        return refuse_body(done->message, done->check.error());
+    accept(done->message);
+    return true;
+}
+
+void Peer::accept(const bus::Message& message) {
+    turn_cost_ += kCostPerMessage;
+    environment_.handler.on_message(*this, message);
+}
+
+bool Peer::refuse_body(const bus::Message& message, bus::BodyError error) {
+    environment_.handler.on_violation(*this,
+                                      fmt::format("message with serial {} has an invalid body: {}",
+                                                  message.header().serial, bus::describe(error)));
+    return false;
+}
+
 bool Peer::is_over_in_flight_limit() const {
+    if (hung_up_) return false;
     return account_->bytes() > environment_.limits.max_incoming_bytes ||
            account_->descriptors() > environment_.limits.max_incoming_unix_fds;
 }
@@ -178,6 +223,10 @@ void Peer::pause() {
 
 void Peer::on_in_flight_released() {
     if (!paused_ || is_retired() || is_over_in_flight_limit()) return;
+    resume();
+}
+
+void Peer::resume() {
     paused_ = false;
     update_interest();
     environment_.loop.in_next_turn(backlog_);
@@ -209,12 +258,22 @@ void Peer::on_port_unblocked() {
     update_interest();
 }
 
-/// The other side has closed or is gone. What it sent before is still routed: the end of the stream
-/// comes behind it.
-void Peer::on_port_failed(int) {
+void Peer::on_port_failed(int error) {
     port_.close();
     write_blocked_ = false;
-    update_interest();
+    // The other side has closed or is gone: what it sent before is still routed, and the end of the
+    // stream comes behind it.
+    if (error == EPIPE || error == ECONNRESET) {
+        update_interest();
+    } else {
+        fail_later(error);
+    }
+}
+
+void Peer::fail_later(int error) {
+    if (is_retired() || socket_error_ != 0) return;
+    socket_error_ = error;
+    environment_.loop.in_next_turn(backlog_);
 }
 
 void Peer::update_interest() {
@@ -224,8 +283,8 @@ void Peer::update_interest() {
     if (write_blocked_) interest |= EPOLLOUT;
     if (interest == interest_) return;
     interest_ = interest;
-    if (!environment_.loop.modify(socket_.get(), interest_, *this))
-        environment_.handler.on_hang_up(*this);
+    const auto modified = environment_.loop.modify(socket_.get(), interest_, *this);
+    if (!modified) fail_later(modified.error());
 }
 
 std::string Peer::describe_stream_error(bus::StreamError error) const {

@@ -17,6 +17,7 @@
 #include "broker/port.h"
 #include "bus/auth_server.h"
 #include "bus/base/event_loop.h"
+#include "bus/body_check.h"
 #include "bus/peer_credentials.h"
 #include "bus/receive_buffer.h"
 #include "policy/limits.h"
@@ -114,6 +115,13 @@ private:
         Peer& peer_;
     };
 
+    /// A long message whose body is checked piece by piece.
+    struct LongMessage {
+        explicit LongMessage(bus::Message whole);
+        bus::Message message;  // owns its bytes
+        bus::BodyCheck check;
+    };
+
     void on_port_blocked() override;
     void on_port_unblocked() override;
     void on_port_failed(int error) override;
@@ -126,9 +134,16 @@ private:
     void take_messages();
     /// False: no further message in this turn.
     bool take_message();
+    /// False: as for take_message().
+    bool check_on();
+    void accept(const bus::Message& message);
+    bool refuse_body(const bus::Message& message, bus::BodyError error);
     [[nodiscard]] bus::StreamLimits stream_limits() const;
     [[nodiscard]] bool is_over_in_flight_limit() const;
     void pause();
+    void resume();
+    /// Ends the peer in the next turn: whoever is at work now may still use it.
+    void fail_later(int error);
     void watch_deadlines();
     void update_interest();
     [[nodiscard]] std::string describe_stream_error(bus::StreamError error) const;
@@ -147,13 +162,16 @@ private:
     std::optional<uid_t> user_;
     std::unique_ptr<bus::Timer> auth_timer_;
     std::unique_ptr<bus::Timer> descriptors_timer_;
+    std::unique_ptr<LongMessage> long_message_;
     std::size_t peak_match_rules_ = 0;
     std::size_t peak_names_ = 1;
     std::size_t turn_cost_ = 0;
     std::uint32_t interest_ = 0;
+    int socket_error_ = 0;  // what ends the peer in the next turn
     Stage stage_ = Stage::Authenticating;
     bool accepts_descriptors_ = false;
     bool paused_ = false;
+    bool hung_up_ = false;
     bool write_blocked_ = false;
 };
 

@@ -16,7 +16,6 @@ namespace {
 constexpr std::size_t kMaxParts = 64;           // iovecs per sendmsg
 constexpr std::size_t kFirstBlockBytes = 4096;  // most turns bring a peer less than this
 constexpr std::size_t kNextBlockBytes = 64 * 1024;
-constexpr std::size_t kMaxDescriptorsPerMessage = 253;  // SCM_MAX_FD of the kernel
 
 /// The control data of a sendmsg that carries `descriptors`.
 class RightsMessage {

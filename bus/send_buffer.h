@@ -21,6 +21,9 @@
 
 namespace buzon::bus {
 
+/// What the kernel passes with one message at most (its SCM_MAX_FD).
+inline constexpr std::size_t kMaxDescriptorsPerMessage = 253;
+
 enum class FlushStatus : std::uint8_t {
     Empty,       // all is written
     SocketFull,  // wait for EPOLLOUT
