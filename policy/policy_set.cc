@@ -96,13 +96,24 @@ void PolicySet::add_connect_rules(const PolicyBlock& block,
     }
 }
 
+bool PolicySet::applies(const ConnectEntry& entry, const PeerIdentity& peer) {
+    if (!entry.id) return true;
+    if (entry.subject == ConnectRule::Subject::User) return peer.uid == *entry.id;
+    return std::find(peer.gids.begin(), peer.gids.end(), *entry.id) != peer.gids.end();
+}
+
+std::vector<const Rule*> PolicySet::connect_rules_for(const PeerIdentity& peer) const {
+    std::vector<const Rule*> rules;
+    for (const ConnectEntry& entry : connect_entries_) {
+        if (applies(entry, peer)) rules.push_back(entry.rule);
+    }
+    return rules;
+}
+
 Verdict PolicySet::may_connect(const PeerIdentity& peer, uid_t bus_owner) const {
-    const auto applies = [&](const ConnectEntry& entry) {
-        if (!entry.id) return true;
-        if (entry.subject == ConnectRule::Subject::User) return peer.uid == *entry.id;
-        return std::find(peer.gids.begin(), peer.gids.end(), *entry.id) != peer.gids.end();
-    };
-    const auto deciding = std::find_if(connect_entries_.rbegin(), connect_entries_.rend(), applies);
+    const auto concerns = [&](const ConnectEntry& entry) { return applies(entry, peer); };
+    const auto deciding =
+        std::find_if(connect_entries_.rbegin(), connect_entries_.rend(), concerns);
     Verdict verdict;
     verdict.allowed = peer.uid == bus_owner;
     if (deciding == connect_entries_.rend()) return verdict;
@@ -111,7 +122,7 @@ Verdict PolicySet::may_connect(const PeerIdentity& peer, uid_t bus_owner) const 
     verdict.allowed = deciding->rule->effect == Effect::Allow;
     if (!verdict.allowed) {
         verdict.matched_rules =
-            static_cast<std::uint32_t>(std::count_if(deciding, connect_entries_.rend(), applies));
+            static_cast<std::uint32_t>(std::count_if(deciding, connect_entries_.rend(), concerns));
     }
     return verdict;
 }

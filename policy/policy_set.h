@@ -45,6 +45,8 @@ public:
     /// Compat: rules on groups look at `peer.gids`, which the kernel vouches for; dbus-daemon asks
     /// the user database for the groups of the uid, here but not for <policy group=>.
     [[nodiscard]] Verdict may_connect(const PeerIdentity& peer, uid_t bus_owner) const;
+    /// The connect rules that apply to `peer`, in the order in which later ones win.
+    [[nodiscard]] std::vector<const Rule*> connect_rules_for(const PeerIdentity& peer) const;
     /// The rules for `peer`, shared with all living peers that the same blocks apply to.
     [[nodiscard]] bus::Ref<const PolicySnapshot> snapshot_for(const PeerIdentity& peer) const;
 
@@ -63,6 +65,7 @@ private:
         std::optional<std::uint32_t> id;
     };
 
+    [[nodiscard]] static bool applies(const ConnectEntry& entry, const PeerIdentity& peer);
     /// Where the block's index belongs; null where its user or group does not exist.
     BlockIndices* list_for(const PolicyBlock& block,
                            UserDatabase& users,
