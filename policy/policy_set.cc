@@ -2,10 +2,7 @@
 #include "policy/policy_set.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
-
-#include <fmt/format.h>
 
 namespace buzon::policy {
 
@@ -19,46 +16,32 @@ void append_found(std::vector<std::uint32_t>& to,
     if (found != from.end()) to.insert(to.end(), found->second.begin(), found->second.end());
 }
 
-std::optional<std::uint32_t> id_of(UserDatabase& users,
-                                   ConnectRule::Subject subject,
-                                   const std::string& name) {
-    if (subject == ConnectRule::Subject::Group) return users.group(name);
-    const auto user = users.user(name);
-    return user ? std::optional<std::uint32_t>(user->uid) : std::nullopt;
-}
-
-Warning unknown_subject(const Location& location,
-                        ConnectRule::Subject subject,
-                        const std::string& name) {
-    const auto* kind = subject == ConnectRule::Subject::User ? "user" : "group";
-    return {location,
-            fmt::format("unknown {} \"{}\": what is said about it is left out", kind, name)};
-}
-
 }  // namespace
+
+bus::Ref<const PolicySet> PolicySet::create(ResolvedPolicy policy) {
+    return bus::make_ref<PolicySet>(std::move(policy));
+}
 
 bus::Ref<const PolicySet> PolicySet::create(const Config& config,
                                             UserDatabase& users,
                                             std::vector<Warning>& warnings) {
-    return bus::make_ref<PolicySet>(config, users, warnings);
+    return create(resolve(config, users, warnings));
 }
 
-PolicySet::PolicySet(const Config& config, UserDatabase& users, std::vector<Warning>& warnings)
-    : files_(config.files), blocks_(config.policies) {
+PolicySet::PolicySet(ResolvedPolicy policy)
+    : files_(std::move(policy.files)), blocks_(std::move(policy.blocks)) {
     for (std::uint32_t index = 0; index < blocks_.size(); ++index) {
-        BlockIndices* list = list_for(blocks_[index], users, warnings);
+        BlockIndices* list = list_for(blocks_[index], policy);
         if (list) list->push_back(index);
     }
     for (const auto* blocks : {&default_blocks_, &mandatory_blocks_}) {
-        for (const std::uint32_t index : *blocks) {
-            add_connect_rules(blocks_[index], users, warnings);
-        }
+        for (const std::uint32_t index : *blocks)
+            add_connect_rules(blocks_[index], policy);
     }
 }
 
 PolicySet::BlockIndices* PolicySet::list_for(const PolicyBlock& block,
-                                             UserDatabase& users,
-                                             std::vector<Warning>& warnings) {
+                                             const ResolvedPolicy& policy) {
     const auto subject = block.context == PolicyContext::User ? ConnectRule::Subject::User
                                                               : ConnectRule::Subject::Group;
     switch (block.context) {
@@ -69,28 +52,19 @@ PolicySet::BlockIndices* PolicySet::list_for(const PolicyBlock& block,
         case PolicyContext::User:
         case PolicyContext::Group: break;
     }
-    const auto id = id_of(users, subject, block.subject);
-    if (!id) {
-        warnings.push_back(unknown_subject(block.location, subject, block.subject));
-        return nullptr;
-    }
+    const auto id = policy.id_of(subject, block.subject);
+    if (!id) return nullptr;
     return subject == ConnectRule::Subject::User ? &user_blocks_[*id] : &group_blocks_[*id];
 }
 
-void PolicySet::add_connect_rules(const PolicyBlock& block,
-                                  UserDatabase& users,
-                                  std::vector<Warning>& warnings) {
+void PolicySet::add_connect_rules(const PolicyBlock& block, const ResolvedPolicy& policy) {
     for (const Rule& rule : block.rules) {
         const auto* connect = std::get_if<ConnectRule>(&rule.match);
         if (!connect) continue;
         ConnectEntry entry{&rule, connect->subject, std::nullopt};
         if (connect->name) {
-            entry.id = id_of(users, connect->subject, *connect->name);
-            if (!entry.id) {
-                warnings.push_back(
-                    unknown_subject(rule.location, connect->subject, *connect->name));
-                continue;
-            }
+            entry.id = policy.id_of(connect->subject, *connect->name);
+            if (!entry.id) continue;
         }
         connect_entries_.push_back(entry);
     }

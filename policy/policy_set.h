@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // All <policy> blocks of a configuration with users and groups resolved to ids. Immutable.
-// A user or group that does not exist takes its block or its connect rule away, with a warning;
-// that never widens anything for anybody who can connect.
+// Users and groups are ids here: resolved_policy.h says what becomes of those that do not exist.
 // Snapshots are shared: the set remembers those alive, without keeping them alive.
 #pragma once
 
@@ -17,7 +16,7 @@
 #include "bus/base/ref.h"
 #include "policy/config.h"
 #include "policy/policy_snapshot.h"
-#include "policy/user_database.h"
+#include "policy/resolved_policy.h"
 
 namespace buzon::policy {
 
@@ -33,12 +32,13 @@ struct PeerIdentity {
 
 class PolicySet final : public bus::RefCounted<PolicySet> {
 public:
-    /// Warnings about unknown users and groups are appended to `warnings`.
+    static bus::Ref<const PolicySet> create(ResolvedPolicy policy);
+    /// The same after resolve(), for tools and tests: asks for users here and now.
     static bus::Ref<const PolicySet> create(const Config& config,
                                             UserDatabase& users,
                                             std::vector<Warning>& warnings);
     /// For create(): a set must be held by a Ref.
-    PolicySet(const Config& config, UserDatabase& users, std::vector<Warning>& warnings);
+    explicit PolicySet(ResolvedPolicy policy);
     ~PolicySet() = default;
 
     /// May `peer` connect at all? Where no rule says, only `bus_owner` may.
@@ -67,12 +67,8 @@ private:
 
     [[nodiscard]] static bool applies(const ConnectEntry& entry, const PeerIdentity& peer);
     /// Where the block's index belongs; null where its user or group does not exist.
-    BlockIndices* list_for(const PolicyBlock& block,
-                           UserDatabase& users,
-                           std::vector<Warning>& warnings);
-    void add_connect_rules(const PolicyBlock& block,
-                           UserDatabase& users,
-                           std::vector<Warning>& warnings);
+    BlockIndices* list_for(const PolicyBlock& block, const ResolvedPolicy& policy);
+    void add_connect_rules(const PolicyBlock& block, const ResolvedPolicy& policy);
     [[nodiscard]] BlockIndices blocks_for(const PeerIdentity& peer) const;
     void forget(const PolicySnapshot& snapshot) const;
 

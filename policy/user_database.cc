@@ -4,7 +4,9 @@
 #include <grp.h>
 #include <pwd.h>
 
+#include <cerrno>
 #include <limits>
+#include <system_error>
 
 #include "policy/number_text.h"
 
@@ -14,30 +16,70 @@ namespace {
 
 constexpr int kMaxGroups = 1 << 16;
 
-/// The id that `text` spells. The last value stands for "none" in the kernel's calls.
-std::optional<std::uint32_t> as_id(std::string_view text) {
+constexpr std::size_t kFirstBufferBytes = 4096;
+constexpr std::size_t kMaxBufferBytes = std::size_t{16} << 20;
+
+/// Calls `get` (entry, buffer, bytes, result) with as much room as it wants. False: nothing found.
+template <typename Entry, typename Get>
+bool look_up(Entry& entry, std::vector<char>& buffer, const Get& get) {
+    buffer.resize(kFirstBufferBytes);
+    for (;;) {
+        Entry* found = nullptr;
+        const int error = get(&entry, buffer.data(), buffer.size(), &found);
+        if (found) return true;
+        if (error == EINTR) continue;
+        if (means_not_found(error)) return false;
+        if (error != ERANGE || buffer.size() >= kMaxBufferBytes) {
+            throw std::system_error(error, std::generic_category(), "name service");
+        }
+        buffer.resize(2 * buffer.size());
+    }
+}
+
+std::optional<UserEntry> look_up_user(const std::string& name_or_number) {
+    const auto id = parse_id(name_or_number);
+    passwd entry{};
+    std::vector<char> buffer;
+    const bool found = look_up(entry, buffer, [&](auto... where) {
+        return id ? ::getpwuid_r(*id, where...) : ::getpwnam_r(name_or_number.c_str(), where...);
+    });
+    if (!found) return {};
+    return UserEntry{entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir ? entry.pw_dir : ""};
+}
+
+std::optional<gid_t> look_up_group(const std::string& name_or_number) {
+    const auto id = parse_id(name_or_number);
+    group entry{};
+    std::vector<char> buffer;
+    const bool found = look_up(entry, buffer, [&](auto... where) {
+        return id ? ::getgrgid_r(*id, where...) : ::getgrnam_r(name_or_number.c_str(), where...);
+    });
+    if (!found) return {};
+    return entry.gr_gid;
+}
+
+}  // namespace
+
+// The last value stands for "none" in the kernel's calls.
+std::optional<std::uint32_t> parse_id(std::string_view text) {
     if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos) return {};
     const auto value = parse_number(text, std::numeric_limits<std::uint32_t>::max() - 1);
     if (!value) return {};
     return static_cast<std::uint32_t>(*value);
 }
 
-std::optional<UserEntry> look_up_user(const std::string& name_or_number) {
-    const auto id = as_id(name_or_number);
-    const passwd* entry = id ? getpwuid(*id) : getpwnam(name_or_number.c_str());
-    if (!entry) return {};
-    return UserEntry{entry->pw_name, entry->pw_uid, entry->pw_gid,
-                     entry->pw_dir ? entry->pw_dir : ""};
+// Those that getpwnam(3) lists for "not found"; a name service that nsswitch.conf names and that is
+// not installed counts as one that has nothing.
+bool means_not_found(int error) {
+    switch (error) {
+        case 0:
+        case ENOENT:
+        case ESRCH:
+        case EBADF:
+        case EPERM: return true;
+        default: return false;
+    }
 }
-
-std::optional<gid_t> look_up_group(const std::string& name_or_number) {
-    const auto id = as_id(name_or_number);
-    const group* entry = id ? getgrgid(*id) : getgrnam(name_or_number.c_str());
-    if (!entry) return {};
-    return entry->gr_gid;
-}
-
-}  // namespace
 
 std::optional<UserEntry> SystemUserDatabase::user(std::string_view name_or_number) {
     const auto known = users_.find(name_or_number);

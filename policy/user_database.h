@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Users and groups by name. Each name is asked for once in the life of an object; make a new one
 // for each load of the configuration. The look-ups may block (name services over the network).
+// Errors: std::system_error where it can't be told now whether there is such a user or group.
 #pragma once
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -19,6 +21,13 @@ struct UserEntry {
     gid_t primary_gid = 0;
     std::string home;
 };
+
+/// The id that `text` spells, where it is all digits.
+[[nodiscard]] std::optional<std::uint32_t> parse_id(std::string_view text);
+
+/// Whether an error of getpwnam_r(3) and its kind means that the name service has looked and found
+/// nothing; each other one means that it could not look.
+[[nodiscard]] bool means_not_found(int error);
 
 class UserDatabase {
 public:
