@@ -72,25 +72,63 @@ T converted(std::uint64_t value) {
     }
 }
 
+std::optional<std::uint64_t> as_number(const std::optional<Milliseconds>& value) {
+    if (!value) return std::nullopt;
+    return static_cast<std::uint64_t>(value->count());
+}
+
+template <typename Unsigned>
+requires std::is_unsigned_v<Unsigned> std::optional<std::uint64_t> as_number(Unsigned value) {
+    return value;
+}
+
+const LimitRow* find_row(std::string_view name) {
+    const auto* row = std::find_if(std::begin(kLimits), std::end(kLimits),
+                                   [&](const LimitRow& each) { return each.name == name; });
+    return row == std::end(kLimits) ? nullptr : row;
+}
+
+void set(Limits& limits, const Field& field, std::uint64_t value) {
+    std::visit(
+        [&](auto member) {
+            using T = std::remove_reference_t<decltype(limits.*member)>;
+            limits.*member = converted<T>(value);
+        },
+        field);
+}
+
 }  // namespace
 
 bus::Result<void, LimitError> set_limit(Limits& limits,
                                         std::string_view name,
                                         std::string_view text) {
-    const auto* row = std::find_if(std::begin(kLimits), std::end(kLimits),
-                                   [&](const LimitRow& each) { return each.name == name; });
-    if (row == std::end(kLimits)) return bus::Unexpected{LimitError::UnknownName};
+    const LimitRow* row = find_row(name);
+    if (!row) return bus::Unexpected{LimitError::UnknownName};
 
     const auto value = parse_number(text, maximum_of(row->field));
     if (!value) return bus::Unexpected{to_limit_error(value.error())};
-
-    std::visit(
-        [&](auto field) {
-            using T = std::remove_reference_t<decltype(limits.*field)>;
-            limits.*field = converted<T>(*value);
-        },
-        row->field);
+    set(limits, row->field, *value);
     return {};
+}
+
+bus::Result<void, LimitError> set_limit(Limits& limits,
+                                        std::string_view name,
+                                        std::uint64_t value) {
+    const LimitRow* row = find_row(name);
+    if (!row) return bus::Unexpected{LimitError::UnknownName};
+    if (value > maximum_of(row->field)) return bus::Unexpected{LimitError::TooLarge};
+    set(limits, row->field, value);
+    return {};
+}
+
+std::vector<std::pair<std::string_view, std::uint64_t>> listed(const Limits& limits) {
+    std::vector<std::pair<std::string_view, std::uint64_t>> list;
+    for (const auto& [name, field] : kLimits) {
+        const auto value =
+            std::visit([&](auto member) { return as_number(limits.*member); }, field);
+        if (value) list.emplace_back(name, *value);
+    }
+    return list;
 }
 
 }  // namespace buzon::policy

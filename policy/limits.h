@@ -9,6 +9,8 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "bus/base/result.h"
 
@@ -51,5 +53,11 @@ enum class LimitError : std::uint8_t { UnknownName, NotANumber, Negative, TooLar
 bus::Result<void, LimitError> set_limit(Limits& limits,
                                         std::string_view name,
                                         std::string_view text);
+
+/// The same for a number.
+bus::Result<void, LimitError> set_limit(Limits& limits, std::string_view name, std::uint64_t value);
+
+/// What the files call each limit, and its value; without those that are for ever.
+[[nodiscard]] std::vector<std::pair<std::string_view, std::uint64_t>> listed(const Limits& limits);
 
 }  // namespace buzon::policy
