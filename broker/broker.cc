@@ -26,9 +26,8 @@ Broker::Broker(bus::EventLoop& loop,
                BusIdentity identity,
                AuthPolicy auth,
                Settings settings,
-               SettingsLoader load_settings)
+               SettingsSource& source)
     : auth_(std::move(auth)),
-      load_settings_(std::move(load_settings)),
       state_(loop, log, std::move(identity), std::move(settings), bus::random_hash_seed()),
       environment_{loop, pool_, arena_, *this, state_.settings.limits},
       judge_(state_),
@@ -36,6 +35,7 @@ Broker::Broker(bus::EventLoop& loop,
       name_signals_(state_, delivery_),
       driver_(state_, delivery_, name_signals_, *this),
       dispatcher_(state_, pool_, judge_, delivery_, driver_, *this),
+      reload_(state_, delivery_, source, *this),
       reply_timer_(loop, [this] { expire_replies(); }) {
     state_.replies.set_limits(reply_limits(state_.settings.limits));
 }
@@ -169,19 +169,6 @@ void Broker::expire_replies() {
                                  "Message did not receive a reply (timeout by message bus)");
     });
     watch_reply_timeouts();
-}
-
-bus::Result<void, std::string> Broker::reload() {
-    auto loaded = load_settings_();
-    if (loaded) {
-        apply(std::move(*loaded));
-        state_.log.info("Reloaded configuration");
-    } else {
-        state_.log.error("Unable to reload configuration: {}", loaded.error());
-    }
-    driver_.announce_activatable_services();
-    if (!loaded) return bus::Unexpected{loaded.error()};
-    return {};
 }
 
 void Broker::apply(Settings settings) {

@@ -3,7 +3,6 @@
 // Invariant: all state is in BusState; what happens to it happens on the loop's thread.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +15,7 @@
 #include "broker/listener.h"
 #include "broker/name_signals.h"
 #include "broker/peer.h"
+#include "broker/reload.h"
 #include "bus/auth_server.h"
 #include "bus/base/block_pool.h"
 #include "bus/receive_buffer.h"
@@ -30,20 +30,27 @@ struct AuthPolicy {
     bus::CookieSource* cookies = nullptr;
 };
 
-/// Reads the configuration again. Errors: the text for log and caller; nothing has changed then.
-using SettingsLoader = std::function<bus::Result<Settings, std::string>()>;
+class ReloadObserver {
+public:
+    /// All reloads that were asked for are over, whatever came of them.
+    virtual void on_reloads_done() = 0;
+
+protected:
+    ~ReloadObserver() = default;
+};
 
 class Broker final : private PeerHandler,
                      private PeerRetirer,
                      private ListenerHandler,
-                     private DriverHost {
+                     private DriverHost,
+                     private ReloadHost {
 public:
     Broker(bus::EventLoop& loop,
            bus::Log& log,
            BusIdentity identity,
            AuthPolicy auth,
            Settings settings,
-           SettingsLoader load_settings);
+           SettingsSource& source);
     Broker(const Broker&) = delete;
     Broker& operator=(const Broker&) = delete;
     Broker(Broker&&) = delete;
@@ -54,8 +61,9 @@ public:
     void add_listener(bus::FileDescriptor socket, const bus::Guid& guid);
     /// Takes a connected socket as if it had come through a listener.
     void add_connection(bus::FileDescriptor socket, const bus::Guid& guid);
-    /// SIGHUP and ReloadConfig: the new configuration whole, or the old one kept.
-    bus::Result<void, std::string> reload();
+    /// SIGHUP: the new configuration whole, or the old one kept, as soon as it has been read.
+    void reload() { reload_.request(); }
+    void set_reload_observer(ReloadObserver& observer) { reload_observer_ = &observer; }
 
     [[nodiscard]] const BusState& state() const { return state_; }
 
@@ -67,14 +75,20 @@ private:
     void on_violation(Peer& peer, std::string_view what) override;
     void on_hang_up(Peer& peer) override;
     void retire(Peer& peer, std::string_view reason) override;
-    bus::Result<void, std::string> reload_configuration() override { return reload(); }
+    bus::Result<void, Refusal> reload_configuration(Peer& caller, std::uint32_t serial) override {
+        return reload_.request(caller.id(), serial);
+    }
+    void apply(Settings settings) override;
+    void on_reload_attempt() override { driver_.announce_activatable_services(); }
+    void on_reloads_done() override {
+        if (reload_observer_) reload_observer_->on_reloads_done();
+    }
     void on_connection_completed() override { resume_listeners(); }
     void answer_for(Peer& callee) override;
 
     void remove(Peer& peer);
     void withdraw_from_bus(Peer& peer);
     void resume_listeners();
-    void apply(Settings settings);
     void watch_reply_timeouts();
     void expire_replies();
     [[nodiscard]] policy::PeerIdentity identity_of(const Peer& peer) const;
@@ -82,7 +96,6 @@ private:
     bus::BlockPool pool_;
     bus::ReadArena arena_;
     AuthPolicy auth_;
-    SettingsLoader load_settings_;
     BusState state_;
     PeerEnvironment environment_;
     Judge judge_;
@@ -90,6 +103,8 @@ private:
     NameSignals name_signals_;
     Driver driver_;
     Dispatcher dispatcher_;
+    Reload reload_;
+    ReloadObserver* reload_observer_ = nullptr;
     bus::Timer reply_timer_;
     std::vector<std::unique_ptr<Listener>> listeners_;
 };

@@ -25,8 +25,8 @@ namespace buzon::broker {
 /// What the driver asks of the broker around it.
 class DriverHost {
 public:
-    /// Reads the configuration again. Errors: what is wrong with it; the old one is kept.
-    virtual bus::Result<void, std::string> reload_configuration() = 0;
+    /// Has the configuration read again; the call is answered when that is done.
+    virtual bus::Result<void, Refusal> reload_configuration(Peer& caller, std::uint32_t serial) = 0;
     /// A connection is complete, so that there is room for another one on its way.
     virtual void on_connection_completed() = 0;
     /// `callee` will not answer any more; its callers get NoReply.

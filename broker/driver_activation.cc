@@ -84,11 +84,7 @@ Driver::Outcome Driver::update_activation_environment(DriverCall& call) {
 }
 
 Driver::Outcome Driver::reload_config(DriverCall& call) {
-    if (auto reloaded = host_.reload_configuration(); !reloaded)
-        return refuse(bus::error_name::kFailed, reloaded.error());
-    start_reply();
-    finish_reply(call, "");
-    return {};
+    return host_.reload_configuration(call.caller, call.header().serial);
 }
 
 void Driver::announce_activatable_services() {

@@ -10,8 +10,10 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "broker/broker.h"
@@ -51,26 +53,34 @@ BusIdentity make_identity(const Options& options, const policy::Config& config) 
             .has_service_helper = config.service_helper.has_value()};
 }
 
-/// Ends the loop or reloads when asked to by a signal. An interrupt counts unless whoever started
-/// us has it ignored, as a shell does for what runs in its background.
-void watch_signals(bus::EventLoop& loop, Broker& broker, const ServiceNotifier& notifier) {
+/// Ends the loop or calls `reload` when asked to by a signal. An interrupt counts unless whoever
+/// started us has it ignored, as a shell does for what runs in its background.
+void watch_signals(bus::EventLoop& loop, std::function<void()> reload) {
     std::vector<int> signals{SIGTERM, SIGHUP};
     struct sigaction interrupt {};
     ::sigaction(SIGINT, nullptr, &interrupt);
     if (interrupt.sa_handler != SIG_IGN) signals.push_back(SIGINT);
-    loop.watch_signals(signals, [&](int number) {
-        if (number != SIGHUP) {
+    loop.watch_signals(signals, [&loop, reload = std::move(reload)](int number) {
+        if (number == SIGHUP) {
+            reload();
+        } else {
             loop.stop();
-            return;
         }
-        notifier.reloading();
-        (void)broker.reload();  // says in the log what went wrong
-        notifier.reloaded();
     });
 }
 
+/// Reads the configuration in this process.
+class DirectSource final : public SettingsSource {
+public:
+    explicit DirectSource(const SettingsReader& reader) : reader_(reader) {}
+    void load(SettingsReceiver& receiver) override { receiver.on_settings(reader_.reload()); }
+
+private:
+    const SettingsReader& reader_;
+};
+
 /// A bus from its files to its end.
-class Process {
+class Process final : private ReloadObserver {
 public:
     /// `log_target` is set to where the log goes once the configuration is known.
     Process(const Options& options, bus::Log& log, bus::LogTarget& log_target)
@@ -111,8 +121,13 @@ private:
                        .allow_anonymous = config.allow_anonymous,
                        .bus_owner_name = owner ? owner->name : "",
                        .cookies = &cookies},
-                      reader_.compile(config), [this] { return reader_.reload(); });
-        watch_signals(loop, broker, notifier_);
+                      reader_.compile(config), source_);
+        broker.set_reload_observer(*this);
+        watch_signals(loop, [&] {
+            manager_waits_ = true;
+            notifier_.reloading();
+            broker.reload();
+        });
         sockets_->listen(broker);
         announce(announcement_, sockets_->address(), ::getpid());
         if (background_) let_parent_go(config);
@@ -124,6 +139,10 @@ private:
 
     /// What is thrown now is no failed start: it ends the process, with a core to look at.
     static void run_until_stopped(bus::EventLoop& loop) noexcept { loop.run(); }
+
+    void on_reloads_done() override {
+        if (std::exchange(manager_waits_, false)) notifier_.reloaded();
+    }
 
     void let_parent_go(const policy::Config& config) {
         const bool keep_error = !environment_variable("DBUS_DEBUG_OUTPUT").empty();
@@ -141,6 +160,8 @@ private:
     bus::LogTarget& log_target_;
     Announcement announcement_;
     SettingsReader reader_;
+    DirectSource source_{reader_};
+    bool manager_waits_ = false;
     ServiceNotifier notifier_ = ServiceNotifier::from_environment();
     policy::SystemUserDatabase users_;
     std::optional<BackgroundStart> background_;

@@ -386,14 +386,5 @@ TEST(Fairness, AFloodOfOnePeerDoesNotKeepAnotherWaiting) {
     EXPECT_FALSE(bus.loop().has_tasks());
 }
 
-TEST(Reload, ConnectedPeersFollowTheNewPolicyAndSubscribersAreTold) {
-    TestBroker bus;
-    auto watcher = RawClient::on(bus);
-    watcher.call("AddMatch", "s", "member='ActivatableServicesChanged'");
-    watcher.take_all();
-    EXPECT_TRUE(bus.broker().reload());
-    EXPECT_EQ(members(watcher.take_all()), std::vector<std::string>{"ActivatableServicesChanged"});
-}
-
 }  // namespace
 }  // namespace buzon::broker

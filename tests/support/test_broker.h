@@ -62,17 +62,30 @@ inline constexpr std::string_view kAllowAll = R"(
   <policy context="default"><allow send_destination="*" eavesdrop="true"/>
   <allow eavesdrop="true"/><allow own="*"/><allow user="*"/></policy>)";
 
+/// Answers when the test says so.
+class HeldSource final : public broker::SettingsSource {
+public:
+    void load(broker::SettingsReceiver& receiver) override {
+        receiver_ = &receiver;
+        ++loads_;
+    }
+    void answer(bus::Result<broker::Settings, std::string> loaded) {
+        std::exchange(receiver_, nullptr)->on_settings(std::move(loaded));
+    }
+    [[nodiscard]] bool is_asked() const { return receiver_ != nullptr; }
+    [[nodiscard]] int loads() const { return loads_; }
+
+private:
+    broker::SettingsReceiver* receiver_ = nullptr;
+    int loads_ = 0;
+};
+
 class TestBroker {
 public:
     /// `elements`: limits and whatever else belongs into <busconfig>.
     explicit TestBroker(std::string_view elements = "", std::string_view policy = kAllowAll)
         : settings_(load(elements, policy)),
-          broker_(loop_,
-                  log_,
-                  identity(),
-                  {},
-                  settings_,
-                  [this]() -> bus::Result<broker::Settings, std::string> { return settings_; }) {
+          broker_(loop_, log_, identity(), {}, settings_, source_) {
         loop_.set_spinning(bus::EventLoop::Spinning::Off);
     }
 
@@ -102,7 +115,7 @@ public:
     broker::Broker& broker() { return broker_; }
     bus::EventLoop& loop() { return loop_; }
 
-private:
+    [[nodiscard]] HeldSource& source() { return source_; }
     static broker::Settings load(std::string_view elements, std::string_view policy) {
         TextFile file("<busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen>" +
                       std::string(elements) + std::string(policy) + "</busconfig>");
@@ -111,6 +124,8 @@ private:
         std::vector<policy::Warning> warnings;
         return {config.limits, policy::PolicySet::create(config, users, warnings)};
     }
+
+private:
     static broker::BusIdentity identity() {
         return {.guid = "0123456789abcdef0123456789abcdef",
                 .owner = ::geteuid(),
@@ -124,6 +139,7 @@ private:
     bus::Log log_{[this](bus::LogLevel, std::string_view text) { log_lines_.emplace_back(text); }};
     bus::Guid guid_ = bus::generate_guid();
     broker::Settings settings_;
+    HeldSource source_;
     broker::Broker broker_;
 };
 

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// A new configuration in, or the old one kept: requests by signal and by ReloadConfig, and what
+// becomes of them. The bus goes on while the configuration is read elsewhere.
+// Invariant: whoever asks gets an answer about files that were read after he asked, so those who
+// ask during a load share the next one. One load at a time.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "broker/bus_state.h"
+#include "broker/delivery.h"
+#include "broker/judge.h"
+#include "broker/peer_id.h"
+#include "bus/base/result.h"
+
+namespace buzon::broker {
+
+class SettingsReceiver {
+public:
+    /// Errors: what is wrong, for the log and for whoever asked; with file and line where it is in
+    /// a file.
+    virtual void on_settings(bus::Result<Settings, std::string> loaded) = 0;
+
+protected:
+    ~SettingsReceiver() = default;
+};
+
+/// Where settings come from.
+class SettingsSource {
+public:
+    /// Reads the configuration and tells `receiver`, at once or later, but once and certainly. Not
+    /// to be called before the last call has been answered.
+    virtual void load(SettingsReceiver& receiver) = 0;
+
+protected:
+    ~SettingsSource() = default;
+};
+
+/// What a reload does to the bus.
+class ReloadHost {
+public:
+    virtual void apply(Settings settings) = 0;
+    /// After every attempt, before those who asked for it are answered.
+    virtual void on_reload_attempt() = 0;
+    /// Nobody waits for a reload any more.
+    virtual void on_reloads_done() = 0;
+
+protected:
+    ~ReloadHost() = default;
+};
+
+class Reload final : public SettingsReceiver {
+public:
+    Reload(BusState& state, Delivery& delivery, SettingsSource& source, ReloadHost& host)
+        : state_(state), delivery_(delivery), source_(source), host_(host) {}
+
+    /// For SIGHUP: the log says what came of it.
+    void request();
+    /// For a call, which is answered when the configuration has been read.
+    /// Errors: LimitsExceeded where too many wait already.
+    bus::Result<void, Refusal> request(PeerId caller, std::uint32_t serial);
+
+    void on_settings(bus::Result<Settings, std::string> loaded) override;
+
+private:
+    struct Call {
+        PeerId caller;
+        std::uint32_t serial;
+    };
+
+    void start();
+    void answer(const Call& call, const bus::Result<void, std::string>& outcome);
+
+    BusState& state_;
+    Delivery& delivery_;
+    SettingsSource& source_;
+    ReloadHost& host_;
+    bool loading_ = false;
+    bool wanted_again_ = false;
+    std::vector<Call> answered_by_this_;
+    std::vector<Call> answered_by_next_;
+};
+
+}  // namespace buzon::broker

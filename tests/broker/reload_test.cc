@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/reload.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/support/test_broker.h"
+
+namespace buzon::broker {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using tests::RawClient;
+using tests::Received;
+using tests::TestBroker;
+
+constexpr std::string_view kDenyOwn =
+    "<policy context='default'><allow send_destination='*'/><allow receive_sender='*'/>"
+    "<allow user='*'/></policy>";
+
+std::vector<std::string> members(const std::vector<Received>& messages) {
+    std::vector<std::string> names;
+    for (const Received& message : messages)
+        names.push_back(message.error_name.empty() ? message.member : message.error_name);
+    return names;
+}
+
+bus::Result<Settings, std::string> failure(std::string text) {
+    return bus::Unexpected{std::move(text)};
+}
+
+class Observer final : public ReloadObserver {
+public:
+    void on_reloads_done() override { ++times; }
+    int times = 0;
+};
+
+TEST(Reload, SubscribersAreToldBeforeTheCallerIsAnswered) {
+    TestBroker bus;
+    auto client = RawClient::on(bus);
+    client.call("AddMatch", "s", "member='ActivatableServicesChanged'");
+    client.take_all();
+    const auto serial = client.call("ReloadConfig");
+    EXPECT_THAT(client.take_all(), IsEmpty()) << "nothing has been read yet";
+    bus.source().answer(TestBroker::load("", tests::kAllowAll));
+    const auto messages = client.take_all();
+    ASSERT_THAT(members(messages), ElementsAre("ActivatableServicesChanged", ""));
+    EXPECT_EQ(messages[1].reply_serial, serial);
+    EXPECT_EQ(messages[1].type, bus::MessageType::MethodReturn);
+}
+
+TEST(Reload, TheBusGoesOnMeanwhileUnderTheOldPolicy) {
+    TestBroker bus;
+    auto client = RawClient::on(bus);
+    client.call("ReloadConfig");
+    client.call("RequestName", "su", "a.b");
+    EXPECT_EQ(client.next_reply().number(), 1U);
+    bus.source().answer(TestBroker::load("", kDenyOwn));
+    client.take_all();
+    client.call("RequestName", "su", "c.d");
+    EXPECT_EQ(client.next_reply().error_name, bus::error_name::kAccessDenied);
+}
+
+TEST(Reload, AFailureIsAnsweredAndLoggedAndChangesNothing) {
+    TestBroker bus;
+    auto client = RawClient::on(bus);
+    const auto before = bus.state().settings.policy;
+    client.call("ReloadConfig");
+    bus.source().answer(failure("/x.conf:3:1: no"));
+    const auto reply = client.next_reply();
+    EXPECT_EQ(reply.error_name, bus::error_name::kFailed);
+    EXPECT_EQ(reply.text(), "/x.conf:3:1: no");
+    EXPECT_EQ(bus.state().settings.policy, before);
+    EXPECT_THAT(bus.log_lines(), Contains(HasSubstr("/x.conf:3:1: no")));
+}
+
+TEST(Reload, ThoseWhoAskDuringALoadShareTheNextOne) {
+    TestBroker bus;
+    Observer observer;
+    bus.broker().set_reload_observer(observer);
+    auto first = RawClient::on(bus);
+    auto others = RawClient::on(bus);
+    first.call("ReloadConfig");
+    others.call("ReloadConfig");
+    bus.broker().reload();
+    others.call("ReloadConfig");
+    EXPECT_EQ(bus.source().loads(), 1);
+
+    bus.source().answer(failure("early"));
+    EXPECT_EQ(first.next_reply().text(), "early");
+    EXPECT_THAT(others.take_all(), IsEmpty()) << "the files may have changed since";
+    EXPECT_EQ(bus.source().loads(), 2);
+    EXPECT_EQ(observer.times, 0);
+
+    bus.source().answer(TestBroker::load("", tests::kAllowAll));
+    EXPECT_EQ(others.take_all().size(), 2U);
+    EXPECT_FALSE(bus.source().is_asked());
+    EXPECT_EQ(observer.times, 1);
+}
+
+TEST(Reload, ACallerThatHasGoneIsNotMissed) {
+    TestBroker bus;
+    auto client = RawClient::on(bus);
+    client.call("ReloadConfig");
+    client.close();
+    bus.settle();
+    bus.source().answer(TestBroker::load("", tests::kAllowAll));
+    EXPECT_FALSE(bus.source().is_asked());
+}
+
+TEST(Reload, CallersThatWaitAreBounded) {
+    TestBroker bus;
+    auto client = RawClient::on(bus);
+    for (int i = 0; i < 1024; ++i)
+        client.call("ReloadConfig");
+    EXPECT_THAT(client.take_all(), IsEmpty());
+    client.call("ReloadConfig");
+    EXPECT_EQ(client.next_reply().error_name, bus::error_name::kLimitsExceeded);
+    bus.source().answer(failure("x"));
+    bus.source().answer(failure("x"));
+    EXPECT_EQ(client.take_all().size(), 1024U);
+}
+
+}  // namespace
+}  // namespace buzon::broker
