@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <ranges>
 #include <stdexcept>
 
 #include "bus/address.h"
@@ -54,9 +53,9 @@ void BusSockets::listen(Broker& broker) {
 
 std::string BusSockets::address() const {
     std::string text;
-    for (const Entry& entry : std::views::reverse(entries_)) {
+    for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
         if (!text.empty()) text += ';';
-        text += bus::advertised_address(entry.sockets, entry.guid);
+        text += bus::advertised_address(entry->sockets, entry->guid);
     }
     return text;
 }

@@ -172,6 +172,8 @@ public:
     Lock(int directory, std::string name) : directory_(directory), name_(std::move(name)) {}
     Lock(const Lock&) = delete;
     Lock& operator=(const Lock&) = delete;
+    Lock(Lock&&) = delete;
+    Lock& operator=(Lock&&) = delete;
     ~Lock() {
         if (held_) ::unlinkat(directory_, name_.c_str(), 0);
     }

@@ -36,7 +36,7 @@ Outcome set_once(std::string& member,
     return {};
 }
 
-Outcome set_type(MatchRule& rule, std::string value) {
+Outcome set_type(MatchRule& rule, std::string&& value) {
     if (rule.type) return Unexpected{MatchRuleError::DuplicateKey};
     for (const auto& [text, type] : kTypes) {
         if (value == text) rule.type = type;
@@ -45,35 +45,35 @@ Outcome set_type(MatchRule& rule, std::string value) {
     return {};
 }
 
-Outcome set_sender(MatchRule& rule, std::string value) {
+Outcome set_sender(MatchRule& rule, std::string&& value) {
     return set_once(rule.sender, std::move(value), bus::is_bus_name, MatchRuleError::BadName);
 }
 
-Outcome set_destination(MatchRule& rule, std::string value) {
+Outcome set_destination(MatchRule& rule, std::string&& value) {
     return set_once(rule.destination, std::move(value), bus::is_bus_name, MatchRuleError::BadName);
 }
 
-Outcome set_interface(MatchRule& rule, std::string value) {
+Outcome set_interface(MatchRule& rule, std::string&& value) {
     return set_once(rule.interface, std::move(value), bus::is_interface_name,
                     MatchRuleError::BadName);
 }
 
-Outcome set_member(MatchRule& rule, std::string value) {
+Outcome set_member(MatchRule& rule, std::string&& value) {
     return set_once(rule.member, std::move(value), bus::is_member_name, MatchRuleError::BadName);
 }
 
-Outcome set_path(MatchRule& rule, std::string value) {
+Outcome set_path(MatchRule& rule, std::string&& value) {
     return set_once(rule.path, std::move(value), bus::is_object_path, MatchRuleError::BadPath);
 }
 
-Outcome set_path_namespace(MatchRule& rule, std::string value) {
+Outcome set_path_namespace(MatchRule& rule, std::string&& value) {
     Outcome outcome = set_path(rule, std::move(value));
     if (outcome) rule.path_condition = PathCondition::Namespace;
     return outcome;
 }
 
 /// Compat: dbus-daemon accepts this key more than once, and the last one counts.
-Outcome set_eavesdrop(MatchRule& rule, std::string value) {
+Outcome set_eavesdrop(MatchRule& rule, std::string&& value) {
     if (value != "true" && value != "false") return Unexpected{MatchRuleError::BadEavesdrop};
     rule.eavesdrop = value == "true";
     return {};
@@ -81,7 +81,7 @@ Outcome set_eavesdrop(MatchRule& rule, std::string value) {
 
 struct KeyRow {
     std::string_view key;
-    Outcome (*set)(MatchRule& rule, std::string value);
+    Outcome (*set)(MatchRule& rule, std::string&& value);
 };
 constexpr KeyRow kKeys[] = {
     {"type", set_type},

@@ -25,6 +25,8 @@ public:
         const std::size_t count = std::min(all.size(), kMaxDescriptorsPerMessage);
         header.msg_control = bytes_.data();
         header.msg_controllen = CMSG_SPACE(count * sizeof(int));
+        // The padding behind an odd number of them is read as well.
+        std::fill_n(bytes_.begin(), header.msg_controllen, std::byte{});
         cmsghdr* part = CMSG_FIRSTHDR(&header);
         part->cmsg_level = SOL_SOCKET;
         part->cmsg_type = SCM_RIGHTS;
