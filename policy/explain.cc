@@ -66,7 +66,8 @@ private:
 std::vector<const PolicyBlock*> strongest_first(const PolicySnapshot& peer) {
     std::vector<const PolicyBlock*> blocks;
     std::vector<bool> seen(peer.set().blocks().size());
-    for (auto index = peer.blocks().rbegin(); index != peer.blocks().rend(); ++index) {
+    const std::vector<std::uint32_t> indices = peer.blocks();
+    for (auto index = indices.rbegin(); index != indices.rend(); ++index) {
         if (seen[*index]) continue;
         seen[*index] = true;
         blocks.push_back(&peer.set().blocks()[*index]);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // All <policy> blocks of a configuration with users and groups resolved to ids. Immutable.
 // Users and groups are ids here: resolved_policy.h says what becomes of those that do not exist.
+// Its rules are compiled once, in units that peers share: all default blocks are one unit, so are
+// all mandatory ones, and the blocks of each user and of each group.
 // Snapshots are shared: the set remembers those alive, without keeping them alive.
 #pragma once
 
@@ -14,9 +16,12 @@
 #include <vector>
 
 #include "bus/base/ref.h"
+#include "policy/compiler.h"
 #include "policy/config.h"
+#include "policy/connect_index.h"
 #include "policy/policy_snapshot.h"
 #include "policy/resolved_policy.h"
+#include "policy/vocabulary.h"
 
 namespace buzon::policy {
 
@@ -28,6 +33,12 @@ struct PeerIdentity {
     std::span<const gid_t> gids = {};
     /// Nobody is, as from dbus-daemon 1.15 on; there is no back end that would know.
     bool at_console = false;
+};
+
+/// Blocks that apply together or not at all.
+struct PolicyUnit {
+    std::vector<std::uint32_t> blocks;
+    CompiledRules rules;
 };
 
 class PolicySet final : public bus::RefCounted<PolicySet> {
@@ -57,7 +68,7 @@ public:
 
 private:
     friend class PolicySnapshot;
-    using BlockIndices = std::vector<std::uint32_t>;
+    using Units = std::vector<const PolicyUnit*>;
     /// A connect rule with its id; none: anybody.
     struct ConnectEntry {
         const Rule* rule;
@@ -66,23 +77,28 @@ private:
     };
 
     [[nodiscard]] static bool applies(const ConnectEntry& entry, const PeerIdentity& peer);
-    /// Where the block's index belongs; null where its user or group does not exist.
-    BlockIndices* list_for(const PolicyBlock& block, const ResolvedPolicy& policy);
+    /// Where the block belongs; null where its user or group does not exist.
+    PolicyUnit* unit_for(const PolicyBlock& block, const ResolvedPolicy& policy);
     void add_connect_rules(const PolicyBlock& block, const ResolvedPolicy& policy);
-    [[nodiscard]] BlockIndices blocks_for(const PeerIdentity& peer) const;
+    void compile_unit(PolicyUnit& unit);
+    void append_rules(std::vector<const Rule*>& rules, const PolicyUnit& unit) const;
+    /// What applies to `peer` after the default blocks and before the mandatory ones.
+    [[nodiscard]] Units units_between(const PeerIdentity& peer) const;
     void forget(const PolicySnapshot& snapshot) const;
 
     SourceFiles files_;
     std::vector<PolicyBlock> blocks_;
-    BlockIndices default_blocks_;
-    BlockIndices at_console_blocks_;
-    BlockIndices not_at_console_blocks_;
-    BlockIndices mandatory_blocks_;
-    std::unordered_map<uid_t, BlockIndices> user_blocks_;
-    std::unordered_map<gid_t, BlockIndices> group_blocks_;
+    Vocabulary vocabulary_;
+    PolicyUnit default_;
+    PolicyUnit at_console_;
+    PolicyUnit not_at_console_;
+    PolicyUnit mandatory_;
+    std::unordered_map<uid_t, PolicyUnit> user_units_;
+    std::unordered_map<gid_t, PolicyUnit> group_units_;
     /// Those of the default blocks, then those of the mandatory ones; others have no meaning.
     std::vector<ConnectEntry> connect_entries_;
-    mutable std::map<BlockIndices, const PolicySnapshot*> living_;
+    ConnectIndex connect_index_;
+    mutable std::map<Units, const PolicySnapshot*> living_;
 };
 
 }  // namespace buzon::policy

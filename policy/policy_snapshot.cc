@@ -1,95 +1,167 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/policy_snapshot.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "policy/compiler.h"
+#include "policy/party_ids.h"
 #include "policy/policy_set.h"
-#include "policy/rule_match.h"
 
 namespace buzon::policy {
 
 namespace {
 
-/// Drops what a later rule makes void, and finds out whether all that is left allows everything.
-template <typename Match>
-void finish(RuleList<Match>& list) {
-    auto& entries = list.entries;
-    const auto voiding = std::find_if(entries.rbegin(), entries.rend(), [](const auto& entry) {
-        return voids_earlier_rules(*entry.match);
-    });
-    if (voiding != entries.rend()) entries.erase(entries.begin(), std::prev(voiding.base()));
-    entries.shrink_to_fit();
-
-    for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
-        if (entry->rule->effect == Effect::Deny) return;
-        if constexpr (std::is_same_v<Match, SendRule>) {
-            if (entry->match->log) return;
-        }
-        if (!allows_everything(*entry->match)) continue;
-        list.allows_everything = true;
-        return;
+/// The texts of the fields that some rule looks at, and which fields there are at all.
+void add_fields(Question& question,
+                const MessageFacts& message,
+                const Vocabulary& vocabulary,
+                FieldSet used) {
+    const std::array texts = {message.path, message.interface, message.member, message.error_name};
+    unsigned present = 0;
+    for (std::size_t field = 0; field < texts.size(); ++field) {
+        if (texts[field].empty()) continue;
+        present |= 1U << field;
+        if ((used >> field & 1U) != 0) question.fields[field] = vocabulary.find(texts[field]);
     }
+    question.present = static_cast<FieldSet>(present);
 }
 
-template <typename Match, typename Query>
-Verdict decide(const RuleList<Match>& list, const Query& query) {
-    const auto applies = [&](const auto& entry) {
-        return matches(entry.rule->effect, *entry.match, query);
-    };
-    const auto deciding = std::find_if(list.entries.rbegin(), list.entries.rend(), applies);
-    if (deciding == list.entries.rend()) return {};
-
+Verdict decide(const UnitLists& units, const Question& question) {
     Verdict verdict;
-    verdict.rule = deciding->rule;
-    verdict.allowed = deciding->rule->effect == Effect::Allow;
-    if constexpr (std::is_same_v<Match, SendRule>) {
-        verdict.log = verdict.allowed && deciding->match->log;
-    }
-    if (!verdict.allowed || verdict.log) {
-        const auto earlier = std::count_if(std::next(deciding), list.entries.rend(), applies);
-        verdict.matched_rules = static_cast<std::uint32_t>(earlier) + 1;
+    for (auto unit = units.lists.begin(); unit != units.lists.end(); ++unit) {
+        const std::uint32_t deciding = (*unit)->index.best(question);
+        if (deciding == 0) continue;
+        const Rule& rule = *(*unit)->rules[deciding - 1];
+        const auto* send = std::get_if<SendRule>(&rule.match);
+        verdict.rule = &rule;
+        verdict.allowed = rule.effect == Effect::Allow;
+        verdict.log = verdict.allowed && send && send->log;
+        if (verdict.allowed && !verdict.log) return verdict;
+        for (; unit != units.lists.end(); ++unit)
+            verdict.matched_rules += (*unit)->index.count(question);
+        return verdict;
     }
     return verdict;
 }
 
+Question question_about(const MessageFacts& message,
+                        const UnitLists& units,
+                        const Vocabulary& vocabulary) {
+    Question question;
+    add_fields(question, message, vocabulary, units.used_fields);
+    question.fd_count = message.fd_count;
+    return question;
+}
+
+void add_list(UnitLists& units, const CompiledList& list) {
+    units.lists.push_back(&list);
+    units.used_fields |= list.index.used_fields();
+    units.asks_for_party |= list.index.asks_for_party();
+}
+
+/// `strongest_first`: the units; what the rules of one make void is left out.
+UnitLists lists_of(std::span<const CompiledRules* const> strongest_first,
+                   const CompiledList CompiledRules::*kind) {
+    UnitLists units;
+    auto quick = CompiledList::Quick::Open;
+    for (const CompiledRules* unit : strongest_first) {
+        const CompiledList& list = unit->*kind;
+        if (list.rules.empty()) continue;
+        add_list(units, list);
+        if (quick == CompiledList::Quick::Open) quick = list.allows_everything;
+        if (list.voids_earlier) break;
+    }
+    units.allows_everything = quick == CompiledList::Quick::Yes;
+    return units;
+}
+
 }  // namespace
 
-PolicySnapshot::PolicySnapshot(bus::Ref<const PolicySet> set, std::vector<std::uint32_t> blocks)
-    : set_(std::move(set)), blocks_(std::move(blocks)) {
-    for (const std::uint32_t block : blocks_) {
-        for (const Rule& rule : set_->blocks()[block].rules)
-            add(rule);
-    }
-    finish(own_);
-    finish(send_);
-    finish(receive_);
+PolicySnapshot::PolicySnapshot(bus::Ref<const PolicySet> set,
+                               std::vector<const PolicyUnit*> between)
+    : set_(std::move(set)), between_(std::move(between)) {
+    if (between_.size() > kMostUnitsBetween) compile_between();
+    collect_lists();
 }
 
 PolicySnapshot::~PolicySnapshot() {
     set_->forget(*this);
 }
 
-void PolicySnapshot::add(const Rule& rule) {
-    if (const auto* own = std::get_if<OwnRule>(&rule.match)) own_.entries.push_back({&rule, own});
-    if (const auto* send = std::get_if<SendRule>(&rule.match)) {
-        send_.entries.push_back({&rule, send});
+void PolicySnapshot::compile_between() {
+    std::vector<const Rule*> rules;
+    for (const PolicyUnit* unit : between_)
+        set_->append_rules(rules, *unit);
+    merged_ = std::make_unique<CompiledRules>(compile(rules, set_->vocabulary_));
+}
+
+void PolicySnapshot::collect_lists() {
+    std::vector<const CompiledRules*> strongest_first{&set_->mandatory_.rules};
+    if (merged_) {
+        strongest_first.push_back(merged_.get());
+    } else {
+        for (auto unit = between_.rbegin(); unit != between_.rend(); ++unit)
+            strongest_first.push_back(&(*unit)->rules);
     }
-    if (const auto* receive = std::get_if<ReceiveRule>(&rule.match)) {
-        receive_.entries.push_back({&rule, receive});
-    }
+    strongest_first.push_back(&set_->default_.rules);
+    own_ = lists_of(strongest_first, &CompiledRules::own);
+    send_ = lists_of(strongest_first, &CompiledRules::send);
+    receive_ = lists_of(strongest_first, &CompiledRules::receive);
+}
+
+std::vector<std::uint32_t> PolicySnapshot::blocks() const {
+    std::vector<std::uint32_t> blocks = set_->default_.blocks;
+    const auto append = [&blocks](const PolicyUnit& unit) {
+        blocks.insert(blocks.end(), unit.blocks.begin(), unit.blocks.end());
+    };
+    for (const PolicyUnit* unit : between_)
+        append(*unit);
+    append(set_->mandatory_);
+    return blocks;
 }
 
 Verdict PolicySnapshot::may_own(std::string_view name) const {
-    return decide(own_, name);
+    const Vocabulary& vocabulary = set_->vocabulary_;
+    PartyIds ids;
+    if (own_.asks_for_party) ids.take(name, vocabulary, vocabulary.own());
+    Question question;
+    question.names = ids.names();
+    question.prefixes = ids.prefixes();
+    return decide(own_, question);
 }
 
 Verdict PolicySnapshot::may_send(const SendQuery& query) const {
-    return decide(send_, query);
+    const Vocabulary& vocabulary = set_->vocabulary_;
+    PartyIds receiver;
+    if (send_.asks_for_party) {
+        if (query.receiver) {
+            receiver.take(*query.receiver, vocabulary, vocabulary.send());
+        } else {
+            receiver.take(query.message.destination, vocabulary, vocabulary.send());
+        }
+    }
+    Question question = question_about(query.message, send_, vocabulary);
+    question.message_class = class_of(query);
+    question.names = receiver.names();
+    question.prefixes = receiver.prefixes();
+    return decide(send_, question);
 }
 
 Verdict PolicySnapshot::may_receive(const ReceiveQuery& query) const {
-    return decide(receive_, query);
+    const Vocabulary& vocabulary = set_->vocabulary_;
+    PartyIds sender;
+    if (receive_.asks_for_party) {
+        if (query.sender) {
+            sender.take(*query.sender, vocabulary, vocabulary.receive());
+        } else {
+            sender.take(query.message.sender, vocabulary, vocabulary.receive());
+        }
+    }
+    Question question = question_about(query.message, receive_, vocabulary);
+    question.message_class = class_of(query);
+    question.names = sender.names();
+    question.prefixes = sender.prefixes();
+    return decide(receive_, question);
 }
 
 }  // namespace buzon::policy

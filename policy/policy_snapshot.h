@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rules that hold for one peer, and the verdicts that they give. Pure and immutable; shared by
-// all peers to which the same <policy> blocks apply. Rules are tried from the last to the first and
-// the first that matches decides, which is dbus-daemon's "last match wins"; none: denied.
+// all peers to which the same <policy> blocks apply. The last rule that matches decides, as in
+// dbus-daemon; none: denied. Which one that is, compiled units find out (compiler.h): the cost does
+// not grow with the rules that do not concern the question.
 // Lifetime: holds its PolicySet alive, so that a Verdict's rule lives as long as the snapshot.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -17,6 +21,9 @@
 namespace buzon::policy {
 
 class PolicySet;
+struct CompiledList;
+struct CompiledRules;
+struct PolicyUnit;
 
 struct Verdict {
     bool allowed = false;
@@ -29,12 +36,26 @@ struct Verdict {
     explicit operator bool() const { return allowed; }
 };
 
+class NameVisitor {
+public:
+    virtual void visit(std::string_view name) = 0;
+
+protected:
+    ~NameVisitor() = default;
+};
+
 /// The names of the other party, primary owner or queued, its unique name among them.
 class NameHolder {
 public:
+    static constexpr std::size_t kUncounted = std::numeric_limits<std::size_t>::max();
+
     [[nodiscard]] virtual bool holds(std::string_view name) const = 0;
     /// Whether it holds `prefix` itself or a name below it: `org.example` holds `org.example.Mail`.
     [[nodiscard]] virtual bool holds_below(std::string_view prefix) const = 0;
+    /// How many names it holds. kUncounted: for_each() can't be asked.
+    [[nodiscard]] virtual std::size_t count() const { return kUncounted; }
+    /// Shows `visitor` every name once, in no order.
+    virtual void for_each(NameVisitor& visitor) const { (void)visitor; }
 
 protected:
     ~NameHolder() = default;
@@ -72,22 +93,19 @@ struct ReceiveQuery {
     bool eavesdropping = false;
 };
 
-/// Rules of one kind in the order of the files, as far as they can still decide something.
-template <typename Match>
-struct RuleList {
-    struct Entry {
-        const Rule* rule;
-        const Match* match;
-    };
-    std::vector<Entry> entries;
+/// What the units that apply to one peer say about one kind of question, the strongest first.
+struct UnitLists {
+    std::vector<const CompiledList*> lists;
+    std::uint8_t used_fields = 0;
+    bool asks_for_party = false;
     bool allows_everything = false;
 };
 
 class PolicySnapshot final : public bus::RefCounted<PolicySnapshot> {
 public:
-    /// For PolicySet::snapshot_for(). `blocks`: indices of the <policy> blocks that apply, in their
-    /// order of application.
-    PolicySnapshot(bus::Ref<const PolicySet> set, std::vector<std::uint32_t> blocks);
+    /// For PolicySet::snapshot_for(). `between`: what applies to this peer after the default blocks
+    /// and before the mandatory ones, in its order of application.
+    PolicySnapshot(bus::Ref<const PolicySet> set, std::vector<const PolicyUnit*> between);
     ~PolicySnapshot();
 
     [[nodiscard]] Verdict may_own(std::string_view name) const;
@@ -101,16 +119,24 @@ public:
 
     /// Where the rules come from; `set().files().describe(rule->location)` names a line.
     [[nodiscard]] const PolicySet& set() const { return *set_; }
-    [[nodiscard]] const std::vector<std::uint32_t>& blocks() const { return blocks_; }
+    /// Indices of the <policy> blocks that apply, in their order of application.
+    [[nodiscard]] std::vector<std::uint32_t> blocks() const;
 
 private:
-    void add(const Rule& rule);
+    friend class PolicySet;
+    /// Above this many units between default and mandatory ones, the snapshot has one of its own
+    /// for all of them: a decision asks few units, and most snapshots own none.
+    static constexpr std::size_t kMostUnitsBetween = 4;
+
+    void compile_between();
+    void collect_lists();
 
     bus::Ref<const PolicySet> set_;
-    std::vector<std::uint32_t> blocks_;
-    RuleList<OwnRule> own_;
-    RuleList<SendRule> send_;
-    RuleList<ReceiveRule> receive_;
+    std::vector<const PolicyUnit*> between_;
+    std::unique_ptr<const CompiledRules> merged_;
+    UnitLists own_;
+    UnitLists send_;
+    UnitLists receive_;
 };
 
 }  // namespace buzon::policy

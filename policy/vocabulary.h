@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Numbers for all texts that the rules of a configuration mention, so that a message's fields are
+// hashed once and compared as integers from then on; and which of them are names of other parties.
+// The texts stay those of the rules, which must outlive this. Immutable once built.
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "policy/rule.h"
+
+namespace buzon::policy {
+
+/// From 1 on.
+using TextId = std::uint32_t;
+inline constexpr TextId kNoText = 0;
+
+/// The names, each once, that rules of one kind compare with those of somebody.
+struct PartyWords {
+    std::vector<TextId> exact;
+    std::vector<TextId> prefixes;
+    /// Which lengths occur among the prefixes; none is longer than a name.
+    std::bitset<256> prefix_bytes;
+};
+
+class Vocabulary {
+public:
+    explicit Vocabulary(const std::vector<PolicyBlock>& blocks);
+
+    /// kNoText for a text that no rule mentions. Texts longer than all mentioned ones cost nothing.
+    [[nodiscard]] TextId find(std::string_view text) const;
+    /// kNoText where the rule has no such condition.
+    [[nodiscard]] TextId id_of(const std::optional<std::string>& condition) const;
+    [[nodiscard]] std::string_view text(TextId id) const { return texts_[id - 1]; }
+
+    [[nodiscard]] const PartyWords& own() const { return own_; }
+    [[nodiscard]] const PartyWords& send() const { return send_; }
+    [[nodiscard]] const PartyWords& receive() const { return receive_; }
+
+private:
+    TextId add(std::string_view text);
+    void add(const MessageConditions& conditions);
+    void add(PartyWords& words, const std::optional<std::string>& name, NameForm form);
+    void add(const Rule& rule);
+
+    std::unordered_map<std::string_view, TextId> ids_;
+    std::vector<std::string_view> texts_;
+    std::size_t longest_ = 0;
+    PartyWords own_;
+    PartyWords send_;
+    PartyWords receive_;
+};
+
+}  // namespace buzon::policy
