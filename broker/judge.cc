@@ -9,7 +9,7 @@ namespace buzon::broker {
 
 namespace {
 
-/// The names of one peer, as policy rules ask for them.
+/// The names of one peer, as policy rules ask for them: its unique name is one like the others.
 class PeerNames final : public policy::NameHolder {
 public:
     PeerNames(const NameRegistry& names, const Peer& peer) : names_(names), peer_(peer) {}
@@ -17,7 +17,21 @@ public:
         return name == peer_.unique_name() || (peer_.has_id() && names_.holds(peer_.id(), name));
     }
     [[nodiscard]] bool holds_below(std::string_view prefix) const override {
+        const std::string_view unique = peer_.unique_name();
+        if (unique.starts_with(prefix) &&
+            (unique.size() == prefix.size() || unique[prefix.size()] == '.')) {
+            return true;
+        }
         return peer_.has_id() && names_.holds_below(peer_.id(), prefix);
+    }
+    [[nodiscard]] std::size_t count() const override {
+        return 1 + (peer_.has_id() ? names_.count_held_by(peer_.id()) : 0);
+    }
+    void for_each(policy::NameVisitor& visitor) const override {
+        visitor.visit(peer_.unique_name());
+        if (!peer_.has_id()) return;
+        names_.for_each_held_by(peer_.id(),
+                                [&visitor](std::string_view name) { visitor.visit(name); });
     }
 
 private:

@@ -78,6 +78,14 @@ public:
     [[nodiscard]] bool holds_below(PeerId peer, std::string_view prefix) const;
     /// Names owned and queued for; the unique name is not in it.
     [[nodiscard]] std::size_t count_held_by(PeerId peer) const;
+    /// Calls `visit` with every name owned or queued for, in order.
+    template <typename Visit>
+    void for_each_held_by(PeerId peer, Visit visit) const {
+        const Holder* holder = find_holder(peer);
+        if (!holder) return;
+        for (const auto& [name, entry] : holder->entries)
+            visit(name);
+    }
     /// The names primarily owned, in no order; valid until the next change.
     [[nodiscard]] std::span<const std::string_view> owned_by(PeerId peer) const;
 
