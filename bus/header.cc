@@ -22,13 +22,14 @@ constexpr std::uint32_t bit(FieldCode code) {
 
 constexpr std::uint32_t kFiltered = bit(FieldCode::Sender) | bit(FieldCode::ContainerInstance);
 
-constexpr std::array<char, 11> kFieldTypes = {0, 'o', 's', 's', 's', 'u', 's', 's', 'g', 'u', 'o'};
+constexpr std::array<unsigned char, 11> kFieldTypes = {0,   'o', 's', 's', 's', 'u',
+                                                       's', 's', 'g', 'u', 'o'};
 
 /// Code, length of the type (1), type and NUL of every known field, as one word of memory.
 constexpr std::array<std::uint32_t, kFieldTypes.size()> kFieldStarts = [] {
     std::array<std::uint32_t, kFieldTypes.size()> starts{};
     for (std::uint32_t code = 1; code < starts.size(); ++code) {
-        const auto type = static_cast<std::uint32_t>(kFieldTypes[code]);
+        const std::uint32_t type = kFieldTypes[code];
         starts[code] = std::endian::native == std::endian::little
                            ? code | 1U << 8 | type << 16
                            : code << 24 | 1U << 16 | type << 8;
@@ -248,6 +249,14 @@ bool is_relayed(std::uint8_t code) {
     return code < kFieldTypes.size() && (1U << code & kFiltered) == 0;
 }
 
+/// A field that a later version has defined: readable, and not passed on.
+std::optional<HeaderError> skip_unknown_field(Header& header, FieldWalker& fields) {
+    header.needs_filtering = true;
+    if (!fields.skip_value()) return HeaderError::FieldTruncated;
+    if (!fields.check_value()) return HeaderError::FieldValueInvalid;
+    return std::nullopt;
+}
+
 }  // namespace
 
 bool FieldWalker::skip_value() {
@@ -308,9 +317,7 @@ Result<Header, HeaderError> parse_header(std::span<const std::byte> head) {
             if (const auto error = fields.enter_field()) return Unexpected{*error};
         if (fields.code() == 0) return Unexpected{HeaderError::FieldCodeZero};
         if (fields.code() >= kFieldTypes.size()) {
-            header.needs_filtering = true;
-            if (!fields.skip_value()) return Unexpected{HeaderError::FieldTruncated};
-            if (!fields.check_value()) return Unexpected{HeaderError::FieldValueInvalid};
+            if (const auto error = skip_unknown_field(header, fields)) return Unexpected{*error};
             continue;
         }
         const std::uint32_t mark = 1U << fields.code();

@@ -102,6 +102,7 @@ Sockets inherit_sockets(const Address& address) {
     const int count = ::sd_listen_fds(1);
     if (count <= 0) return failure(SocketProblem::NothingInherited, address, -count);
     std::vector<FileDescriptor> sockets;
+    sockets.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i)
         sockets.emplace_back(SD_LISTEN_FDS_START + i);
     return adopt_sockets(std::move(sockets));

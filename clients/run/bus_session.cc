@@ -34,6 +34,7 @@ void say(const std::string& text) {
 
 [[noreturn]] void execute(const std::vector<std::string>& words) {
     std::vector<char*> arguments;
+    arguments.reserve(words.size() + 1);
     for (const std::string& word : words)
         arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
@@ -43,7 +44,7 @@ void say(const std::string& text) {
 }
 
 // In the child that becomes the bus.
-[[noreturn]] void become_bus(std::vector<std::string> words, int address_fd, pid_t parent) {
+[[noreturn]] void become_bus(const std::vector<std::string>& words, int address_fd, pid_t parent) {
     ::setsid();
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != parent) ::_exit(kOwnFailure);  // it died before we asked to be told
