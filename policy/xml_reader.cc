@@ -98,7 +98,7 @@ private:
     void text(std::string_view text);
     void fail(Position place, std::string text);
     [[nodiscard]] std::size_t offset() const;
-    [[nodiscard]] Position position_of_offset(std::size_t offset);
+    [[nodiscard]] Position position_of_offset(std::size_t offset) const;
     [[nodiscard]] Position start_of_tag(std::string_view name);
 
     std::string_view bytes_;
@@ -111,16 +111,19 @@ private:
     XmlElement document_;
     std::vector<XmlElement*> open_;
     std::size_t element_count_ = 0;
-    /// Positions only grow, so that counting lines stays linear.
-    std::size_t counted_to_ = 0;
-    std::uint32_t lines_before_ = 1;
-    std::size_t line_start_ = 0;
+    /// Offsets, ascending. Not counted from the last position on: what libxml2 says about a line of
+    /// half a megabyte goes back and forth.
+    std::vector<std::size_t> line_starts_{0};
 };
 
 TreeBuilder::TreeBuilder(std::string_view bytes, const std::string& file)
     : bytes_(bytes), file_(file), context_(xmlNewParserCtxt()), open_{&document_} {
     if (!context_) throw std::bad_alloc();
     context_->_private = this;
+    for (auto end = bytes_.find('\n'); end != std::string_view::npos;
+         end = bytes_.find('\n', end + 1)) {
+        line_starts_.push_back(end + 1);
+    }
     install_callbacks();
 }
 
@@ -181,17 +184,10 @@ std::size_t TreeBuilder::offset() const {
     return std::min(static_cast<std::size_t>(consumed), bytes_.size());
 }
 
-Position TreeBuilder::position_of_offset(std::size_t offset) {
-    if (offset < counted_to_) {
-        counted_to_ = line_start_ = 0;
-        lines_before_ = 1;
-    }
-    for (; counted_to_ < offset; ++counted_to_) {
-        if (bytes_[counted_to_] != '\n') continue;
-        ++lines_before_;
-        line_start_ = counted_to_ + 1;
-    }
-    return {lines_before_, static_cast<std::uint32_t>(offset - line_start_ + 1)};
+Position TreeBuilder::position_of_offset(std::size_t offset) const {
+    const auto next = std::upper_bound(line_starts_.begin(), line_starts_.end(), offset);
+    const auto line = static_cast<std::uint32_t>(next - line_starts_.begin());
+    return {line, static_cast<std::uint32_t>(offset - *std::prev(next) + 1)};
 }
 
 Position TreeBuilder::start_of_tag(std::string_view name) {
