@@ -87,9 +87,8 @@ void Broker::on_authenticated(Peer& peer) {
     const auto& policy = *state_.settings.policy;
     const auto verdict = policy.may_connect(identity_of(peer), state_.identity.owner);
     if (peer.user() && !verdict) {
-        const std::string by =
-            verdict.rule ? " by " + policy.files().describe(verdict.rule->location) : "";
-        state_.log.security("Connection refused{} ({})", by, peer.describe());
+        state_.log.security("Connection refused ({}); {}", peer.describe(),
+                            reason_for_denial(policy, verdict.rule));
         remove(peer);
         return;
     }

@@ -13,6 +13,7 @@
 #include "broker/match_index.h"
 #include "broker/name_registry.h"
 #include "broker/peer_registry.h"
+#include "broker/permissive_mode.h"
 #include "broker/reply_tracker.h"
 #include "bus/base/event_loop.h"
 #include "bus/base/hash.h"
@@ -36,6 +37,7 @@ struct BusIdentity {
     std::string machine_id;  // 32 hexadecimal digits; empty: this machine has none
     bool systemd_activation = false;
     bool has_service_helper = false;
+    PermissiveMode permissive = {};
 };
 
 struct Peaks {

@@ -140,6 +140,7 @@ private:
     Delivery& delivery_;
     NameSignals& name_signals_;
     DriverHost& host_;
+    const Judge judge_{state_};
 };
 
 /// Shorthand for handlers.

@@ -57,14 +57,7 @@ std::optional<Refusal> Driver::check_requested_name(const Peer& caller,
 }
 
 std::optional<Refusal> Driver::check_may_own(const Peer& caller, std::string_view name) const {
-    if (!caller.policy().allows_every_own() && !caller.policy().may_own(name)) {
-        auto text = fmt::format(
-            "Connection \"{}\" is not allowed to own the service \"{}\" due to "
-            "security policies in the configuration file",
-            caller.unique_name(), name);
-        state_.log.security("{} ({})", text, caller.describe());
-        return Refusal{bus::error_name::kAccessDenied, std::move(text)};
-    }
+    if (auto verdict = judge_.decide_own(caller, name); !verdict) return std::move(verdict.error());
     // The unique name counts too, and so do names that it waits for.
     const auto limit = state_.settings.limits.max_names_per_connection;
     if (state_.names.count_held_by(caller.id()) + 1 >= limit)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/judge.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "bus/base/log.h"
@@ -8,6 +10,10 @@
 namespace buzon::broker {
 
 namespace {
+
+constexpr bus::LogKind kPermissiveLog{"permissive mode"};
+// A rule may be as long as its file, and whoever is denied something decides how often it is told.
+constexpr std::size_t kMaxRuleBytes = 1024;
 
 /// The names of one peer, as policy rules ask for them: its unique name is one like the others.
 class PeerNames final : public policy::NameHolder {
@@ -74,6 +80,18 @@ std::string describe_peer(const Peer* peer) {
 
 }  // namespace
 
+std::string reason_for_denial(const policy::PolicySet& policy, const policy::Rule* rule) {
+    if (!rule) return "denied because no rule allows it";
+    std::string text = policy::to_text(*rule);
+    if (text.size() > kMaxRuleBytes) {
+        std::size_t end = kMaxRuleBytes;
+        while ((static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80)
+            --end;  // not within a character
+        text = text.substr(0, end) + "...";
+    }
+    return fmt::format("denied by {}: {}", policy.files().describe(rule->location), text);
+}
+
 policy::Verdict Judge::send_verdict(const Passage& passage) const {
     if (!passage.sender || passage.sender->policy().allows_every_send()) return {.allowed = true};
     const policy::MessageFacts facts = facts_of(passage);
@@ -99,29 +117,99 @@ policy::Verdict Judge::receive_verdict(const Passage& passage) const {
     return passage.receiver->policy().may_receive(query);
 }
 
+std::optional<Judge::Denial> Judge::find_denial(const Passage& passage,
+                                                const policy::Verdict& send) const {
+    if (!send) return Denial{"Rejected send message", passage.sender->policy().set(), send};
+    const policy::Verdict receive = receive_verdict(passage);
+    if (receive) return std::nullopt;
+    return Denial{"Rejected receive message", passage.receiver->policy().set(), receive};
+}
+
 bool Judge::permits(const Passage& passage) const {
-    return send_verdict(passage) && receive_verdict(passage);
+    const auto denial = find_denial(passage, send_verdict(passage));
+    return !denial || tolerates(passage, *denial);
 }
 
 std::optional<Refusal> Judge::refusal_of(const Passage& passage) const {
-    const policy::Verdict send = send_verdict(passage);
-    if (!send)
-        return Refusal{bus::error_name::kAccessDenied,
-                       describe(passage, "Rejected send message", send.matched_rules)};
-    if (send.log)
-        state_.log.security("{}", describe(passage, "Would reject message", send.matched_rules));
-    const policy::Verdict receive = receive_verdict(passage);
-    if (!receive)
-        return Refusal{bus::error_name::kAccessDenied,
-                       describe(passage, "Rejected receive message", receive.matched_rules)};
-    return std::nullopt;
+    const auto denial = find_denial(passage, send_verdict(passage));
+    if (!denial || tolerates(passage, *denial)) return std::nullopt;
+    return word_refusal(passage, *denial);
 }
 
 bus::Result<void, Refusal> Judge::decide(const Passage& passage) const {
-    auto refusal = refusal_of(passage);
-    if (!refusal) return {};
-    state_.log.security("{}", refusal->text);
-    return bus::Unexpected{std::move(*refusal)};
+    const policy::Verdict send = send_verdict(passage);
+    if (send.log) {
+        state_.log.security(
+            "{}; {}", describe(passage, "Would reject message", send.matched_rules),
+            fmt::format("logged by {}",
+                        passage.sender->policy().set().files().describe(send.rule->location)));
+    }
+    const auto denial = find_denial(passage, send);
+    if (!denial || tolerates(passage, *denial)) return {};
+    state_.log.security("{}", word_for_log(passage, *denial));
+    return bus::Unexpected{word_refusal(passage, *denial)};
+}
+
+bus::Result<void, Refusal> Judge::decide_own(const Peer& peer, std::string_view name) const {
+    if (peer.policy().allows_every_own()) return {};
+    const policy::Verdict verdict = peer.policy().may_own(name);
+    if (verdict) return {};
+    auto text = fmt::format(
+        "Connection \"{}\" is not allowed to own the service \"{}\" due to "
+        "security policies in the configuration file",
+        peer.unique_name(), name);
+    const std::string reason = reason_for_denial(peer.policy().set(), verdict.rule);
+    if (state_.identity.permissive.covers(name) || is_permissive(&peer)) {
+        state_.log.warning(kPermissiveLog, "Would deny (permissive): {} ({}); {}", text,
+                           peer.describe(), reason);
+        return {};
+    }
+    state_.log.security("{} ({}); {}", text, peer.describe(), reason);
+    if (may_know_rules(&peer)) text += "; " + reason;
+    return bus::Unexpected{Refusal{bus::error_name::kAccessDenied, std::move(text)}};
+}
+
+bool Judge::tolerates(const Passage& passage, const Denial& denial) const {
+    if (!state_.identity.permissive.is_on()) return false;
+    const bool is_exempt = state_.identity.permissive.covers(passage.header.destination) ||
+                           is_permissive(passage.sender) ||
+                           (passage.receiver && is_permissive(passage.receiver));
+    if (is_exempt) {
+        state_.log.warning(kPermissiveLog, "Would deny (permissive): {}",
+                           word_for_log(passage, denial));
+    }
+    return is_exempt;
+}
+
+/// Whether it has one of the names, as owner or in the queue. Null: the driver.
+bool Judge::is_permissive(const Peer* peer) const {
+    const PermissiveMode& permissive = state_.identity.permissive;
+    if (permissive.whole_bus) return true;
+    if (!peer) return permissive.covers(bus::kDriverName);
+    const PeerNames names(state_.names, *peer);
+    return std::any_of(permissive.names.begin(), permissive.names.end(),
+                       [&names](const std::string& name) { return names.holds(name); });
+}
+
+bool Judge::may_know_rules(const Peer* peer) const {
+    return peer && peer->user() && (*peer->user() == 0 || *peer->user() == state_.identity.owner);
+}
+
+Refusal Judge::word_refusal(const Passage& passage, const Denial& denial) const {
+    auto text = describe(passage, denial.what, denial.verdict.matched_rules);
+    if (may_know_rules(passage.sender)) {
+        text += "; " + reason_for_denial(denial.policy, denial.verdict.rule);
+    }
+    return {bus::error_name::kAccessDenied, std::move(text)};
+}
+
+/// The same for the log, which always tells the rule, and who the receiver is.
+std::string Judge::word_for_log(const Passage& passage, const Denial& denial) const {
+    const std::string_view receiver =
+        passage.receiver ? passage.receiver->unique_name() : bus::kDriverName;
+    return fmt::format("{}; receiver=\"{}\"; {}",
+                       describe(passage, denial.what, denial.verdict.matched_rules), receiver,
+                       reason_for_denial(denial.policy, denial.verdict.rule));
 }
 
 bus::Result<void, Refusal> Judge::has_room(const Passage& passage) const {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Asks the policy of both sides of a delivery, and words the refusals.
+// Asks the policy of both sides of a delivery, and of those who want a name; words the refusals.
+// The log names the rule that decided, with its file and line. So does the error for the sender, if
+// that is root or the owner of the bus; others learn what dbus-daemon tells them.
 // Errors: a Refusal is what the sender gets as a D-Bus error; nothing has happened then.
+// In permissive mode there is a line in the log instead.
 #pragma once
 
 #include <optional>
@@ -28,6 +31,10 @@ struct Passage {
     bool eavesdropping = false;
 };
 
+/// `denied by /etc/x.conf:12: <deny .../>`, or that there is no rule.
+[[nodiscard]] std::string reason_for_denial(const policy::PolicySet& policy,
+                                            const policy::Rule* rule);
+
 class Judge {
 public:
     explicit Judge(const BusState& state) : state_(state) {}
@@ -38,15 +45,30 @@ public:
     [[nodiscard]] std::optional<Refusal> refusal_of(const Passage& passage) const;
     /// The same, with a line in the log.
     bus::Result<void, Refusal> decide(const Passage& passage) const;
+    /// May `peer` have that name? With a line in the log.
+    bus::Result<void, Refusal> decide_own(const Peer& peer, std::string_view name) const;
     /// Room in the receiver's port? Errors: LimitsExceeded.
     bus::Result<void, Refusal> has_room(const Passage& passage) const;
 
 private:
-    enum class Side : std::uint8_t { Send, Receive };
+    /// Which side said no, and why.
+    struct Denial {
+        std::string_view what;
+        const policy::PolicySet& policy;
+        policy::Verdict verdict;
+    };
 
     [[nodiscard]] bool is_within_limits(const Port& port) const;
     [[nodiscard]] policy::Verdict send_verdict(const Passage& passage) const;
     [[nodiscard]] policy::Verdict receive_verdict(const Passage& passage) const;
+    [[nodiscard]] std::optional<Denial> find_denial(const Passage& passage,
+                                                    const policy::Verdict& send) const;
+    /// Permissive mode lets pass what was denied. Logs that.
+    bool tolerates(const Passage& passage, const Denial& denial) const;
+    [[nodiscard]] bool is_permissive(const Peer* peer) const;
+    [[nodiscard]] bool may_know_rules(const Peer* peer) const;
+    [[nodiscard]] Refusal word_refusal(const Passage& passage, const Denial& denial) const;
+    [[nodiscard]] std::string word_for_log(const Passage& passage, const Denial& denial) const;
     [[nodiscard]] std::string describe(const Passage& passage,
                                        std::string_view what,
                                        std::uint32_t matched_rules) const;

@@ -50,7 +50,16 @@ BusIdentity make_identity(const Options& options, const policy::Config& config) 
             .pid = ::getpid(),
             .machine_id = read_machine_id(),
             .systemd_activation = options.systemd_activation,
-            .has_service_helper = config.service_helper.has_value()};
+            .has_service_helper = config.service_helper.has_value(),
+            .permissive = options.permissive};
+}
+
+/// Nobody shall find out by accident that a policy is not enforced.
+void warn_of_permissive_mode(const PermissiveMode& permissive, bus::Log& log) {
+    if (!permissive.is_on()) return;
+    log.warning("PERMISSIVE MODE: what the policy denies is only logged {}",
+                permissive.whole_bus ? std::string("on this bus")
+                                     : fmt::format("for {}", fmt::join(permissive.names, ", ")));
 }
 
 /// Ends the loop or calls `reload` when asked to by a signal. An interrupt counts unless whoever
@@ -129,6 +138,7 @@ private:
             broker.reload();
         });
         sockets_->listen(broker);
+        warn_of_permissive_mode(options_.permissive, log_);
         announce(announcement_, sockets_->address(), ::getpid());
         if (background_) let_parent_go(config);
         const SuppressionReports reports(loop, log_);

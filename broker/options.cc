@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <iterator>
 
+#include "bus/names.h"
+
 namespace buzon::broker {
 
 namespace {
@@ -72,6 +74,19 @@ void use_syslog(CommandLine& line, std::string_view, std::string_view) {
     if (line.options.syslog != SyslogChoice::Only) line.options.syslog = SyslogChoice::Also;
 }
 
+// Once with and once without a name: the whole bus is.
+void be_permissive(CommandLine& line, std::string_view option, std::string_view name) {
+    PermissiveMode& permissive = line.options.permissive;
+    if (name.empty()) {
+        permissive.whole_bus = true;
+    } else if (bus::is_bus_name(name)) {
+        permissive.names.emplace_back(name);
+    } else {
+        throw CommandLineError(
+            fmt::format("{} takes a bus name, and \"{}\" is none", option, name));
+    }
+}
+
 /// For an option without a value: sets one field of Options.
 template <auto Field, auto Setting>
 void set(CommandLine& line, std::string_view, std::string_view) {
@@ -83,7 +98,8 @@ void ask_for(CommandLine& line, std::string_view, std::string_view) {
     line.command = Asked;
 }
 
-enum class Value { None, Required, OptionalDescriptor };
+/// OptionalAttached: only behind a "=".
+enum class Value { None, Required, OptionalDescriptor, OptionalAttached };
 
 struct Row {
     std::string_view name, hint;
@@ -115,6 +131,7 @@ constexpr Row kRows[] = {
     {"--fork", "", Value::None, set<&Options::fork, ForkChoice::Always>},
     {"--systemd-activation", "", Value::None, set<&Options::systemd_activation, true>},
     {"--unsafe-partial-policy", "", Value::None, set<&Options::unsafe_partial_policy, true>},
+    {"--permissive", "[=NAME]", Value::OptionalAttached, be_permissive},
     {"--help", "", Value::None, ask_for<Command::PrintUsage>},
     {"-h", "", Value::None, ask_for<Command::PrintUsage>},
     {"-?", "", Value::None, ask_for<Command::PrintUsage>},
@@ -134,10 +151,19 @@ std::string_view value_of(const Row& row,
                           std::string_view word,
                           std::span<const std::string> words,
                           std::size_t& next) {
-    if (word.size() > row.name.size()) return word.substr(row.name.size() + 1);
+    if (word.size() > row.name.size()) {
+        const std::string_view value = word.substr(row.name.size() + 1);
+        // `--permissive=$UNSET` must not mean more than was meant.
+        if (value.empty() && row.value == Value::OptionalAttached) {
+            throw CommandLineError(
+                fmt::format("{}= needs a value: {}{}", row.name, row.name, row.hint));
+        }
+        return value;
+    }
     const bool at_end = next == words.size();
     switch (row.value) {
-        case Value::None: return "";
+        case Value::None:
+        case Value::OptionalAttached: return "";
         case Value::OptionalDescriptor:
             // As from dbus-daemon 1.15.8 on: 1.14 takes any word, even "--print-pid".
             if (at_end || words[next].starts_with("--")) return "";

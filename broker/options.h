@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include "broker/permissive_mode.h"
+
 namespace buzon::broker {
 
 inline constexpr std::string_view kSessionConfigFile = "/usr/share/dbus-1/session.conf";
@@ -32,6 +34,7 @@ struct Options {
     bool systemd_activation = false;
     /// Start although the configuration has rules that are not enforced yet.
     bool unsafe_partial_policy = false;
+    PermissiveMode permissive = {};
 
     bool operator==(const Options&) const = default;
 };

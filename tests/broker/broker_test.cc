@@ -386,5 +386,19 @@ TEST(Fairness, AFloodOfOnePeerDoesNotKeepAnotherWaiting) {
     EXPECT_FALSE(bus.loop().has_tasks());
 }
 
+TEST(ReasonForDenial, TellsNoMoreOfARuleThanFits) {
+    std::string umlauts;
+    for (int i = 0; i < 2000; ++i)
+        umlauts += "ä";
+    const TestBroker bus;
+    for (const std::size_t odd : {0U, 1U}) {
+        policy::Rule rule;
+        rule.match = policy::OwnRule{std::string(odd, 'x') + umlauts, policy::NameForm::Exact};
+        const auto reason = reason_for_denial(*bus.state().settings.policy, &rule);
+        EXPECT_LT(reason.size(), 1100U);
+        EXPECT_TRUE(reason.ends_with("ä...")) << reason;
+    }
+}
+
 }  // namespace
 }  // namespace buzon::broker

@@ -70,6 +70,10 @@ TEST(ParseCommandLine, FillsOptions) {
          with([](Options& o) { o.systemd_activation = true; })},
         {"--config-file=C --unsafe-partial-policy",
          with([](Options& o) { o.unsafe_partial_policy = true; })},
+        {"--config-file=C --permissive", with([](Options& o) { o.permissive.whole_bus = true; })},
+        {"--permissive --config-file=C --permissive=a.b --permissive=:1.7", with([](Options& o) {
+             o.permissive = {true, {"a.b", ":1.7"}};
+         })},
     };
     for (const auto& [words, expected] : kCases) {
         EXPECT_EQ(parse_command_line(split(words)), (CommandLine{Command::Run, expected})) << words;
@@ -187,6 +191,10 @@ TEST(ParseCommandLine, NamesTheFirstError) {
         {"--print-pid=2147483648", "Invalid file descriptor: \"2147483648\"", Usage::Omit},
         {"--print-pid=99999999999999999999", "Invalid file descriptor: \"99999999999999999999\"",
          Usage::Omit},
+        {"--session --permissive=", "--permissive= needs a value: --permissive[=NAME]",
+         Usage::Omit},
+        {"--session --permissive=a", "--permissive takes a bus name, and \"a\" is none",
+         Usage::Omit},
         {"--session --address", "--address needs a value: --address=ADDRESS", Usage::Omit},
         {"--session --address --nofork", "--address needs a value: --address=ADDRESS", Usage::Omit},
         {"--config-file --session", "--config-file needs a value: --config-file=FILE", Usage::Omit},
@@ -208,7 +216,8 @@ TEST(UsageText, ListsEveryOptionUnderTheNameOfTheProgram) {
         "dbus-daemon [--version] [--session] [--system] [--config-file=FILE] "
         "[--print-address[=DESCRIPTOR]] [--print-pid[=DESCRIPTOR]] [--introspect] "
         "[--address=ADDRESS] [--nopidfile] [--nosyslog] [--syslog] [--syslog-only] [--nofork] "
-        "[--fork] [--systemd-activation] [--unsafe-partial-policy]\n");
+        "[--fork] [--systemd-activation] [--unsafe-partial-policy] "
+        "[--permissive[=NAME]]\n");
 }
 
 TEST(VersionText, EndsItsFirstLineInAVersionThatScriptsCanCompare) {
