@@ -40,16 +40,6 @@ void write_label(bus::WireWriter& body, std::string_view label) {
     body.end_array(array);
 }
 
-/// A duplicate of the peer's pidfd for one message, if there is one to be had.
-bus::Ref<const bus::DescriptorSet> process_descriptor(const Peer& peer, const Peer& caller) {
-    if (!caller.accepts_descriptors() || !peer.credentials().pidfd) return nullptr;
-    auto copy = peer.credentials().pidfd.duplicate();
-    if (!copy) return nullptr;
-    std::vector<bus::FileDescriptor> one;
-    one.push_back(std::move(copy));
-    return bus::make_ref<bus::DescriptorSet>(std::move(one));
-}
-
 }  // namespace
 
 Driver::Outcome Driver::get_connection_unix_user(DriverCall& call) {
@@ -127,7 +117,8 @@ Driver::Outcome Driver::get_connection_credentials(DriverCall& call) {
     const auto peer = owner_for("credentials", name);
     if (!peer) return bus::Unexpected{peer.error()};
     const bus::PeerCredentials& credentials = (*peer)->credentials();
-    const auto descriptor = process_descriptor(**peer, call.caller);
+    const bus::Ref<const bus::DescriptorSet> descriptor =
+        call.caller.accepts_descriptors() ? (*peer)->process_descriptor() : nullptr;
     auto& body = start_reply();
     const auto array = body.begin_array('{');
     if (credentials.pid)

@@ -42,6 +42,11 @@ Peer::Peer(const PeerEnvironment& environment,
       interest_(EPOLLIN) {
     const auto added = environment_.loop.add(socket_.get(), interest_, *this);
     if (!added) throw std::system_error(added.error(), std::system_category(), "epoll_ctl");
+    if (credentials_.pidfd) {
+        std::vector<bus::FileDescriptor> one;
+        one.push_back(std::move(credentials_.pidfd));
+        process_descriptor_ = bus::make_ref<bus::DescriptorSet>(std::move(one));
+    }
     auth_timer_ = std::make_unique<bus::Timer>(environment_.loop, [this] {
         environment_.handler.on_violation(
             *this, fmt::format("Connection has not authenticated soon enough, closing it "
@@ -93,7 +98,7 @@ void Peer::on_ready(std::uint32_t events) {
 }
 
 void Peer::read() {
-    const auto status = input_.fill(socket_.get());
+    const auto status = input_.fill(socket_.get(), stream_limits());
     if (!status || *status == bus::ReadStatus::EndOfStream) {
         environment_.handler.on_hang_up(*this);
     } else if (*status == bus::ReadStatus::Data) {
@@ -293,13 +298,14 @@ std::string Peer::describe_stream_error(bus::StreamError error) const {
             return fmt::format("sent an invalid message: {}", bus::describe(input_.header_error()));
         case bus::StreamError::TooManyDescriptors:
             return fmt::format("sent too many file descriptors (max_message_unix_fds={})",
-                               environment_.limits.max_message_unix_fds);
+                               stream_limits().max_message_descriptors);
         case bus::StreamError::DescriptorsMissing:
             return "sent a message that announces more file descriptors than came with it";
         case bus::StreamError::DescriptorsLost:
             return "sent file descriptors for which the bus had no room left in its own table";
         case bus::StreamError::DescriptorsNotNegotiated:
             return "sent file descriptors without having negotiated them";
+        case bus::StreamError::NoMemory: return "sent a message for which the bus has no memory";
     }
     return "sent an invalid message";
 }

@@ -77,7 +77,12 @@ public:
     /// `:1.42`, or `:not.active.yet` before Hello; kept after retirement, for the log.
     [[nodiscard]] std::string_view unique_name() const;
 
+    /// Without the pidfd: see process_descriptor().
     [[nodiscard]] const bus::PeerCredentials& credentials() const { return credentials_; }
+    /// A descriptor of its process, one and the same for all who ask; null if there is none.
+    [[nodiscard]] const bus::Ref<const bus::DescriptorSet>& process_descriptor() const {
+        return process_descriptor_;
+    }
     /// Whom the auth dialogue has established; nothing for an anonymous peer.
     [[nodiscard]] std::optional<uid_t> user() const { return user_; }
     [[nodiscard]] bool accepts_descriptors() const { return accepts_descriptors_; }
@@ -151,6 +156,7 @@ private:
     PeerEnvironment environment_;
     bus::FileDescriptor socket_;
     bus::PeerCredentials credentials_;
+    bus::Ref<const bus::DescriptorSet> process_descriptor_;
     std::unique_ptr<bus::AuthServer> auth_;
     bus::ReceiveBuffer input_;
     bus::Ref<InFlight> account_;

@@ -4,50 +4,56 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cerrno>
 #include <cstring>
 #include <iterator>
 
+#include "bus/send_buffer.h"
+
 namespace buzon::bus {
 
 namespace {
 
-// SCM_MAX_FD of the kernel: no single sendmsg carries more.
-constexpr std::size_t kMaxDescriptorsPerRead = 253;
-constexpr std::size_t kControlBytes = CMSG_SPACE(kMaxDescriptorsPerRead * sizeof(int));
+constexpr std::size_t kControlBytes = CMSG_SPACE(kMaxDescriptorsPerMessage * sizeof(int));
+// What a message that has only been announced is given at once. Later as much again as has arrived.
+constexpr std::size_t kFirstLargeBytes = std::size_t{2} << 20;
 
 }  // namespace
 
-Result<ReadStatus, int> ReceiveBuffer::fill(int fd) {
+Result<ReadStatus, int> ReceiveBuffer::fill(int fd, const StreamLimits& limits) {
     const std::span<std::byte> fresh = restore_pending();
     std::array<iovec, 2> parts{};
     std::size_t used = 0;
-    if (large_)
-        parts[used++] = {large_->block->data() + large_->have, large_->total - large_->have};
-    parts[used++] = {fresh.data(), fresh.size()};
+    std::size_t room = 0;  // for the large message
+    if (large_) {
+        room = std::min(large_->total, large_->block->capacity()) - large_->have;
+        parts[used++] = {large_->block->data() + large_->have, room};
+    }
+    if (!large_ || large_->have + room == large_->total)
+        parts[used++] = {fresh.data(), fresh.size()};
 
+    const std::size_t most_descriptors =
+        std::min(limits.max_message_descriptors, kMaxDescriptorsPerMessage);
     alignas(cmsghdr) std::array<std::byte, kControlBytes> control;
     msghdr header{};
     header.msg_iov = parts.data();
     header.msg_iovlen = used;
     header.msg_control = control.data();
-    header.msg_controllen = control.size();
+    header.msg_controllen = CMSG_LEN(most_descriptors * sizeof(int));
     const ssize_t received = ::recvmsg(fd, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     if (received < 0) {
         if (errno == EAGAIN || errno == EINTR) return ReadStatus::WouldBlock;
         return Unexpected{errno};
     }
-    if (header.msg_controllen > 0) keep_descriptors(header);
-    // The kernel closes what does not fit into our table of descriptors and says only this. To go
-    // on would give the descriptors of one message to another.
-    if (header.msg_flags & MSG_CTRUNC) descriptors_lost_ = true;
+    keep_descriptors(header, most_descriptors);
     if (received == 0) return ReadStatus::EndOfStream;
 
     auto bytes = static_cast<std::size_t>(received);
     if (large_) {
-        const std::size_t part = std::min(bytes, large_->total - large_->have);
+        const std::size_t part = std::min(bytes, room);
         large_->have += part;
         bytes -= part;
     }
@@ -83,32 +89,48 @@ void ReceiveBuffer::park() {
     view_ = {};
 }
 
-void ReceiveBuffer::keep_descriptors(const msghdr& header) {
+void ReceiveBuffer::keep_descriptors(const msghdr& header, std::size_t room) {
+    std::size_t kept = 0;
     for (const cmsghdr* part = CMSG_FIRSTHDR(&header); part;
          part = CMSG_NXTHDR(const_cast<msghdr*>(&header), const_cast<cmsghdr*>(part))) {
         if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
         const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        kept += count;
         for (std::size_t i = 0; i < count; ++i) {
             int fd = -1;
             std::memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof fd);
             descriptors_.emplace_back(fd);
         }
     }
+    if (!(header.msg_flags & MSG_CTRUNC)) return;
+    // The kernel closes what does not fit, into the room given or into our table of descriptors,
+    // and says only this. To go on would give the descriptors of one message to another.
+    (kept == room ? too_many_descriptors_ : descriptors_lost_) = true;
 }
 
 std::optional<StreamError> ReceiveBuffer::descriptor_error(const StreamLimits& limits) const {
     if (descriptors_lost_) return StreamError::DescriptorsLost;
-    // Before they are negotiated nobody is known well enough to be kept more for than one message.
-    const std::size_t most =
-        limits.max_message_descriptors + (descriptors_allowed_ ? kMaxDescriptorsPerRead : 0);
-    if (descriptors_.size() > most) return StreamError::TooManyDescriptors;
+    // One read brings those of one message, perhaps behind those of an earlier one.
+    const std::size_t most = limits.max_message_descriptors * (descriptors_allowed_ ? 2 : 1);
+    if (too_many_descriptors_ || descriptors_.size() > most) return StreamError::TooManyDescriptors;
     return std::nullopt;
 }
 
 Result<std::optional<Message>, StreamError> ReceiveBuffer::next(const StreamLimits& limits) {
     if (const auto error = descriptor_error(limits)) return Unexpected{*error};
+    auto message = next_whole(limits);
+    // What is left belongs to the message that is not whole yet.
+    if (message && !*message && descriptors_.size() > limits.max_message_descriptors)
+        return Unexpected{StreamError::TooManyDescriptors};
+    return message;
+}
+
+Result<std::optional<Message>, StreamError> ReceiveBuffer::next_whole(const StreamLimits& limits) {
     if (large_) {
-        if (large_->have < large_->total) return std::optional<Message>();
+        if (large_->have < large_->total) {
+            if (!grow_large()) return Unexpected{StreamError::NoMemory};
+            return std::optional<Message>();
+        }
         const LargeMessage done = std::move(*large_);
         large_.reset();
         return cut({done.block->data(), done.total}, done.block, limits);
@@ -120,7 +142,8 @@ Result<std::optional<Message>, StreamError> ReceiveBuffer::next(const StreamLimi
         return Unexpected{StreamError::Header};
     }
     if (*length > view_.size()) {
-        if (*length >= kLargeMessageBytes) start_large(*length);
+        if (*length >= kLargeMessageBytes && !start_large(*length))
+            return Unexpected{StreamError::NoMemory};
         return std::optional<Message>();
     }
     const auto bytes = view_.first(*length);
@@ -128,10 +151,20 @@ Result<std::optional<Message>, StreamError> ReceiveBuffer::next(const StreamLimi
     return cut(bytes, nullptr, limits);
 }
 
-void ReceiveBuffer::start_large(std::size_t total) {
-    large_ = LargeMessage{pool_->take(total), total, view_.size()};
+bool ReceiveBuffer::start_large(std::size_t total) {
+    Ref<Block> block = pool_->try_take(std::min(total, kFirstLargeBytes));
+    if (!block) return false;
+    large_ = LargeMessage{std::move(block), total, view_.size()};
     std::memcpy(large_->block->data(), view_.data(), view_.size());
     view_ = {};
+    return true;
+}
+
+/// Makes room for more of a message that has filled its block. An announced length costs nothing.
+bool ReceiveBuffer::grow_large() {
+    const std::size_t capacity = large_->block->capacity();
+    if (large_->have < capacity) return true;
+    return large_->block->try_grow(std::min(large_->total, 2 * capacity));
 }
 
 Result<std::optional<Message>, StreamError> ReceiveBuffer::cut(std::span<const std::byte> bytes,

@@ -2,7 +2,7 @@
 // What one socket has brought and nobody has consumed: auth lines or messages, and descriptors.
 // Reads go into one arena that all connections share, and messages are cut out of it in place; only
 // what is incomplete at the end of a turn is copied aside. A large message is read into a block of
-// its own from its second part on, and never copied again.
+// its own from its second part on, which grows with what arrives, and never copied again.
 // Invariant: between fill() and park(), views handed out stay valid; the arena is ours alone.
 // Errors: a broken header ends the stream; descriptors follow their messages in stream order.
 #pragma once
@@ -45,6 +45,7 @@ enum class StreamError : std::uint8_t {
     DescriptorsMissing,  // fewer arrived than UNIX_FDS says
     DescriptorsLost,     // this process had no room for them; which are missing is unknown
     DescriptorsNotNegotiated,
+    NoMemory,  // for the rest of a large message
 };
 
 struct StreamLimits {
@@ -56,9 +57,10 @@ class ReceiveBuffer {
 public:
     ReceiveBuffer(ReadArena& arena, BlockPool& pool) : arena_(&arena), pool_(&pool) {}
 
-    /// One recvmsg; all complete messages must have been taken before.
+    /// One recvmsg; all complete messages must have been taken before. It takes descriptors for one
+    /// message at most: next() reports that there were more.
     /// Errors: its errno, other than EAGAIN and EINTR.
-    Result<ReadStatus, int> fill(int fd);
+    Result<ReadStatus, int> fill(int fd, const StreamLimits& limits = {});
 
     /// What is wrong with the descriptors that have come so far, whatever the bytes say; also to be
     /// asked during the auth dialogue.
@@ -95,8 +97,11 @@ private:
     };
 
     std::span<std::byte> restore_pending();
-    void keep_descriptors(const ::msghdr& header);
-    void start_large(std::size_t total);
+    void keep_descriptors(const ::msghdr& header, std::size_t room);
+    /// False: there is no memory.
+    bool start_large(std::size_t total);
+    bool grow_large();
+    Result<std::optional<Message>, StreamError> next_whole(const StreamLimits& limits);
     Result<std::optional<Message>, StreamError> cut(std::span<const std::byte> bytes,
                                                     Ref<const Block> owner,
                                                     const StreamLimits& limits);
@@ -113,6 +118,7 @@ private:
     HeaderError header_error_{};
     bool descriptors_allowed_ = false;
     bool descriptors_lost_ = false;
+    bool too_many_descriptors_ = false;
 };
 
 }  // namespace buzon::bus

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <bit>
+#include <cassert>
 #include <cstdlib>
 #include <new>
 
@@ -11,32 +12,38 @@ namespace buzon::bus {
 
 namespace {
 
-// From here on a block is mapped: its pages cost nothing until bytes arrive, so a header that
-// announces 128 MiB and a peer that never sends them hold no memory. And what is unmapped is gone,
-// where blocks of the heap would keep what lies below them from being given back.
+// From here on a block is mapped: its pages cost nothing until bytes arrive, it grows without being
+// copied, and what is unmapped is gone, where blocks of the heap would keep what lies below them
+// from being given back.
 constexpr std::size_t kMappedFromBytes = std::size_t{64} << 10;
+
+/// Null: there is no memory.
+std::byte* allocate(std::size_t bytes) {
+    if (bytes < kMappedFromBytes) return static_cast<std::byte*>(std::malloc(bytes));
+    void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return memory == MAP_FAILED ? nullptr : static_cast<std::byte*>(memory);
+}
 
 }  // namespace
 
-Block::Block(BlockPool& pool, std::size_t capacity)
-    : pool_(pool), data_(nullptr), capacity_(capacity), mapped_(capacity >= kMappedFromBytes) {
-    if (mapped_) {
-        void* memory = ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (memory == MAP_FAILED) throw std::bad_alloc();
-        data_ = static_cast<std::byte*>(memory);
-    } else {
-        data_ = static_cast<std::byte*>(std::malloc(capacity));
-        if (!data_) throw std::bad_alloc();
-    }
-}
-
 Block::~Block() {
-    if (mapped_) {
+    if (capacity_ >= kMappedFromBytes) {
         ::munmap(data_, capacity_);
     } else {
         std::free(data_);
     }
+}
+
+bool Block::try_grow(std::size_t bytes) {
+    assert(capacity_ >= kMappedFromBytes);
+    const std::size_t capacity = std::bit_ceil(bytes);
+    if (capacity <= capacity_) return true;
+    void* memory = ::mremap(data_, capacity_, capacity, MREMAP_MAYMOVE);
+    if (memory == MAP_FAILED) return false;
+    data_ = static_cast<std::byte*>(memory);
+    capacity_ = capacity;
+    return true;
 }
 
 void Block::release_last(const Block* last) {
@@ -51,18 +58,27 @@ BlockPool::~BlockPool() {
 }
 
 Ref<Block> BlockPool::take(std::size_t bytes) {
+    Ref<Block> block = try_take(bytes);
+    if (!block) throw std::bad_alloc();
+    return block;
+}
+
+Ref<Block> BlockPool::try_take(std::size_t bytes) {
     const std::size_t capacity = std::bit_ceil(bytes < kSmallestBytes ? kSmallestBytes : bytes);
     const auto shelf =
         static_cast<std::size_t>(std::countr_zero(capacity) - std::countr_zero(kSmallestBytes));
-    ++blocks_in_use_;
     if (shelf < kClasses && !kept_[shelf].empty()) {
         Block* block = kept_[shelf].back();
         kept_[shelf].pop_back();
         kept_bytes_ -= capacity;
         block->revive();
+        ++blocks_in_use_;
         return Ref<Block>::adopt(block);
     }
-    return Ref<Block>::adopt(new Block(*this, capacity));
+    std::byte* const data = allocate(capacity);
+    if (!data) return nullptr;
+    ++blocks_in_use_;
+    return Ref<Block>::adopt(new Block(*this, data, capacity));
 }
 
 void BlockPool::give_back(Block* block) {

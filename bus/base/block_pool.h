@@ -21,17 +21,21 @@ public:
     [[nodiscard]] const std::byte* data() const { return data_; }
     [[nodiscard]] std::size_t capacity() const { return capacity_; }
 
+    /// More room behind what is there; only for a block of 64 KiB or more that nobody shares.
+    /// False: there is no memory, and nothing has changed.
+    [[nodiscard]] bool try_grow(std::size_t bytes);
+
     static void release_last(const Block* last);
 
 private:
     friend class BlockPool;
-    Block(BlockPool& pool, std::size_t capacity);
+    Block(BlockPool& pool, std::byte* data, std::size_t capacity)
+        : pool_(pool), data_(data), capacity_(capacity) {}
     ~Block();
 
     BlockPool& pool_;
     std::byte* data_;
     std::size_t capacity_;
-    bool mapped_;
 };
 
 class BlockPool {
@@ -45,6 +49,8 @@ public:
 
     /// A block of at least `bytes`, contents undefined. Throws std::bad_alloc.
     Ref<Block> take(std::size_t bytes);
+    /// The same where running out is to be expected: null.
+    Ref<Block> try_take(std::size_t bytes);
     [[nodiscard]] std::size_t kept_bytes() const { return kept_bytes_; }
     [[nodiscard]] std::size_t blocks_in_use() const { return blocks_in_use_; }
 

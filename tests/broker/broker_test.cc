@@ -3,6 +3,8 @@
 #include "broker/broker.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -293,6 +295,44 @@ TEST(Descriptors, AStrangerCanNotMakeTheBusHoldMoreThanForOneMessage) {
         bus.settle();
     }
     EXPECT_TRUE(stranger.is_closed());
+}
+
+TEST(Descriptors, AreHeldForOneMessageOfAPeerThatDoesNotFinishIt) {
+    TestBroker bus("<limit name='max_message_unix_fds'>4</limit>");
+    auto peer = RawClient::on(bus);
+    const auto send_with = [&](std::size_t count) {
+        bus::BlockPool pool;
+        bus::SendBuffer out(pool);
+        const bus::Header none;
+        const std::byte one_byte{'l'};
+        std::vector<bus::FileDescriptor> copies;
+        for (std::size_t i = 0; i < count; ++i)
+            copies.emplace_back(::dup(peer.socket()));
+        out.append({none,
+                    {&one_byte, 1},
+                    {},
+                    nullptr,
+                    bus::make_ref<bus::DescriptorSet>(std::move(copies))});
+        ASSERT_TRUE(out.flush(peer.socket()));
+        bus.settle();
+    };
+    send_with(4);
+    EXPECT_FALSE(peer.is_closed());
+    send_with(1);
+    EXPECT_TRUE(peer.is_closed());
+}
+
+TEST(Descriptors, ThatOfAProcessIsOneForAllWhoAskAndDoNotRead) {
+    TestBroker bus;
+    auto peer = RawClient::on(bus);
+    const auto count_open = [] {
+        const std::filesystem::directory_iterator all("/proc/self/fd");
+        return std::distance(begin(all), end(all));
+    };
+    const auto before = count_open();
+    for (int i = 0; i < 300; ++i)
+        peer.call("GetConnectionCredentials", "s", peer.name());
+    EXPECT_EQ(count_open(), before);
 }
 
 /// A method call whose body is long enough to be checked in pieces.

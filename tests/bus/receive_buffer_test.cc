@@ -45,7 +45,7 @@ protected:
     }
     /// Reads once and cuts out all messages, as a turn of the broker does.
     std::optional<StreamError> turn() {
-        EXPECT_TRUE(buffer_.fill(ours_.get()));
+        EXPECT_TRUE(buffer_.fill(ours_.get(), limits_));
         while (true) {
             auto message = buffer_.next(limits_);
             if (!message) return message.error();
@@ -146,7 +146,7 @@ TEST_F(Stream, LeftOverMessagesSurviveBeingParked) {
     const Bytes second = message(2, 20);
     all.insert(all.end(), second.begin(), second.end());
     send(all);
-    ASSERT_TRUE(buffer_.fill(ours_.get()));
+    ASSERT_TRUE(buffer_.fill(ours_.get(), limits_));
     EXPECT_TRUE(*buffer_.next(limits_));
     buffer_.park();
     EXPECT_TRUE(buffer_.is_mid_message());
@@ -232,9 +232,45 @@ TEST_F(Stream, DoesNotCollectDescriptorsThatNoMessageClaims) {
     EXPECT_EQ(error, StreamError::TooManyDescriptors);
 }
 
+TEST_F(Stream, DescriptorsOfTheNextMessageMayComeBehindTheEndOfOne) {
+    limits_.max_message_descriptors = 2;
+    const Bytes first = message(1, 100, 2);
+    send_with_descriptors(Bytes(first.begin(), first.begin() + 20), 2);
+    EXPECT_EQ(turn(), std::nullopt);
+    send(std::span(first).subspan(20));
+    send_with_descriptors(message(2, 10, 2), 2);
+    take_all();
+    EXPECT_EQ(descriptors_, (std::vector<std::size_t>{2, 2}));
+}
+
+TEST_F(Stream, GrowsWithALargeMessage) {
+    const Bytes large = message(1, std::size_t{9} << 20);
+    for (std::span<const std::byte> rest = large; !rest.empty();) {
+        const auto part = rest.first(std::min<std::size_t>(rest.size(), 60'000));
+        send(part);
+        rest = rest.subspan(part.size());
+        ASSERT_EQ(turn(), std::nullopt);
+    }
+    ASSERT_EQ(bodies_.size(), 1U);
+    EXPECT_TRUE(std::equal(bodies_[0].rbegin(), bodies_[0].rend(), large.rbegin()));
+}
+
+TEST(BlockPool, TellsWhenThereIsNoMemory) {
+    BlockPool pool;
+    constexpr std::size_t kNobodyHas = std::size_t{1} << 60;
+    EXPECT_FALSE(pool.try_take(kNobodyHas));
+    EXPECT_THROW((void)pool.take(kNobodyHas), std::bad_alloc);
+    const auto block = pool.take(std::size_t{1} << 20);
+    block->data()[5] = std::byte{7};
+    EXPECT_FALSE(block->try_grow(kNobodyHas));
+    EXPECT_TRUE(block->try_grow(std::size_t{1} << 24));
+    EXPECT_EQ(block->data()[5], std::byte{7});
+    EXPECT_EQ(block->capacity(), std::size_t{1} << 24);
+}
+
 TEST_F(Stream, TellsTheEndOfTheStream) {
     theirs_.reset();
-    const auto status = buffer_.fill(ours_.get());
+    const auto status = buffer_.fill(ours_.get(), limits_);
     ASSERT_TRUE(status);
     EXPECT_EQ(*status, ReadStatus::EndOfStream);
 }
