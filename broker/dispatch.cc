@@ -38,7 +38,7 @@ void Dispatcher::route(Peer& sender, const bus::Message& message) {
         return;
     }
     if (header.destination == bus::kDriverName) {
-        to_driver(sender, outgoing);
+        to_driver(sender, message, outgoing);
     } else if (!sender.is_active()) {
         delivery_.capture(outgoing, {&sender, sender.unique_name(), nullptr});
         retirer_.retire(sender, "sent a message to others before Hello");
@@ -69,17 +69,22 @@ void Dispatcher::answer_locally(Peer& sender, const bus::Message& message) {
         driver_.answer_as_connection(sender, message.header());
 }
 
-void Dispatcher::to_driver(Peer& sender, const bus::OutgoingMessage& message) {
-    const Route route{&sender, sender.unique_name(), nullptr};
-    delivery_.capture(message, route);
-    const std::uint32_t serial = message.header.serial;
-    auto outcome = judge_call_to_driver(sender, message.header);
-    if (outcome) outcome = driver_.handle(sender, message);
+void Dispatcher::to_driver(Peer& sender,
+                           const bus::Message& message,
+                           const bus::OutgoingMessage& stamped) {
+    delivery_.capture(stamped, {&sender, sender.unique_name(), nullptr});
+    const bool was_active = sender.is_active();
+    auto outcome = judge_call_to_driver(sender, message.header());
+    if (outcome) outcome = driver_.handle(sender, stamped);
     if (sender.is_retired()) return;
     if (!outcome) {
-        delivery_.send_error(sender, serial, outcome.error().error_name, outcome.error().text);
+        delivery_.send_error(sender, message.header().serial, outcome.error().error_name,
+                             outcome.error().text);
     } else if (state_.matches.has_eavesdroppers()) {
-        delivery_.broadcast(message, route, &sender);
+        const Route route{&sender, sender.unique_name(), nullptr};
+        // Compat: Hello reaches eavesdroppers from the name that it has given.
+        const bool is_named_now = was_active != sender.is_active();
+        delivery_.broadcast(is_named_now ? stamp(sender, message) : stamped, route, &sender);
     }
 }
 

@@ -38,7 +38,7 @@ private:
     /// `message` with its sender; valid until the next one is stamped.
     [[nodiscard]] bus::OutgoingMessage stamp(const Peer& sender, const bus::Message& message);
     void answer_locally(Peer& sender, const bus::Message& message);
-    void to_driver(Peer& sender, const bus::OutgoingMessage& message);
+    void to_driver(Peer& sender, const bus::Message& message, const bus::OutgoingMessage& stamped);
     void to_one(Peer& sender, const bus::OutgoingMessage& message);
     [[nodiscard]] Peer* resolve(std::string_view destination) const;
     bus::Result<void, Refusal> deliver(Peer& sender,

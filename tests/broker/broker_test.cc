@@ -38,6 +38,17 @@ TEST(Hello, GivesNamesInOrder) {
     EXPECT_EQ(bus.state().peers.complete_count(), 0U) << "both are gone again";
 }
 
+TEST(Hello, ReachesEavesdroppersFromTheNameThatItHasGiven) {
+    TestBroker bus;
+    auto eavesdropper = RawClient::on(bus);
+    eavesdropper.call("AddMatch", "s", "eavesdrop='true',member='Hello'");
+    eavesdropper.take_all();
+    const auto newcomer = RawClient::on(bus);
+    const auto seen = eavesdropper.take_all();
+    ASSERT_EQ(seen.size(), 1U);
+    EXPECT_EQ(seen[0].sender, newcomer.name());
+}
+
 TEST(Disconnect, WatchersSeeNamesFromTheLastToTheFirst) {
     TestBroker bus;
     auto watcher = RawClient::on(bus);

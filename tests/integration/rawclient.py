@@ -162,7 +162,7 @@ class RawClient(RawStream):
 
     def authenticate(self, fds=True):
         """The dialogue of libdbus."""
-        identity = str(os.getuid()).encode().hex()
+        identity = str(os.geteuid()).encode().hex()
         self.send_bytes(b"\0AUTH EXTERNAL " + identity.encode() + b"\r\n")
         self.guid = self.read_line().removeprefix("OK ")
         if fds:

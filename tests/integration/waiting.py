@@ -63,7 +63,8 @@ def read_lines(fd, count, what="a line of output"):
 
 def wait_until(condition, what):
     """For what cannot be waited for, such as the end of a process that is not our child."""
-    deadline = Deadline()
+    deadline, pause = Deadline(), 0.0
     while not condition():
         deadline.left(what)
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(0.01, pause + 0.0005)
