@@ -106,7 +106,7 @@ def clean_environment(**changes):
 class Daemon:
     """The daemon under test in the foreground, ready when the constructor returns."""
 
-    def __init__(self, config=None, arguments=(), environment=None):
+    def __init__(self, config=None, arguments=(), environment=None, program=DAEMON):
         self._stack = contextlib.ExitStack()
         self.directory = self._stack.enter_context(private_directory())
         self.config_path = os.path.join(self.directory, "bus.conf")
@@ -116,7 +116,7 @@ class Daemon:
         environment = environment or clean_environment(XDG_RUNTIME_DIR=self.directory)
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [*WRAPPER, DAEMON, f"--config-file={self.config_path}", "--nofork",
+                [*WRAPPER, program, f"--config-file={self.config_path}", "--nofork",
                  f"--print-address={writable}", *arguments],
                 pass_fds=(writable,), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=environment)
