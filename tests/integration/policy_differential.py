@@ -67,9 +67,8 @@ class Side:
     itself is denied.
     """
 
-    def __init__(self, program):
-        self.daemon = harness.Daemon(harness.busconfig(policy=policy_generator.EVERYTHING),
-                                     program=program)
+    def __init__(self, program, config):
+        self.daemon = harness.Daemon(config, program=program)
         os.chmod(self.daemon.directory, 0o755)
         self.control = RawClient(self.daemon.address)
         self.peers = {}
@@ -268,7 +267,7 @@ def main():
     with contextlib.ExitStack() as stack:
         sides = []
         for program in (harness.DAEMON, REFERENCE):
-            sides.append(Side(program))
+            sides.append(Side(program, harness.busconfig(policy=policy_generator.EVERYTHING)))
             stack.callback(sides[-1].close)
         bad = number = 0
         for number, (name, case) in enumerate(cases(options), 1):
