@@ -172,6 +172,7 @@ void Broker::expire_replies() {
 
 void Broker::apply(Settings settings) {
     state_.settings = std::move(settings);
+    state_.names.follow(state_.settings.policy->vocabulary());
     state_.replies.set_limits(reply_limits(state_.settings.limits));
     watch_reply_timeouts();
     state_.peers.for_each([this](Peer& peer) {

@@ -60,7 +60,9 @@ struct BusState {
           names(seed),
           matches(seed),
           monitor_matches(seed, Eavesdropping::Always),
-          replies(seed) {}
+          replies(seed) {
+        names.follow(settings.policy->vocabulary());
+    }
 
     bus::EventLoop& loop;
     bus::Log& log;

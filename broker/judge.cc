@@ -39,6 +39,11 @@ public:
         names_.for_each_held_by(peer_.id(),
                                 [&visitor](std::string_view name) { visitor.visit(name); });
     }
+    [[nodiscard]] const policy::HeldWords* held_words(
+        const policy::Vocabulary& vocabulary) const override {
+        return peer_.has_id() ? names_.words_of(peer_.id(), vocabulary) : nullptr;
+    }
+    [[nodiscard]] std::string_view unique_name() const override { return peer_.unique_name(); }
 
 private:
     const NameRegistry& names_;

@@ -116,6 +116,22 @@ std::span<const std::string_view> NameRegistry::owned_by(PeerId peer) const {
                   : std::span<const std::string_view>();
 }
 
+void NameRegistry::follow(const policy::Vocabulary& vocabulary) {
+    vocabulary_ = &vocabulary;
+    for (auto& [peer, holder] : holders_) {
+        holder.words = {};
+        for (const auto& [name, entry] : holder.entries)
+            holder.words.add(name, vocabulary);
+    }
+}
+
+const policy::HeldWords* NameRegistry::words_of(PeerId peer,
+                                                const policy::Vocabulary& vocabulary) const {
+    if (vocabulary_ != &vocabulary) return nullptr;
+    const Holder* holder = find_holder(peer);
+    return holder ? &holder->words : nullptr;
+}
+
 /// The caller takes the name over from a primary owner who allows it.
 NameChange NameRegistry::replace_owner(Name& name, PeerId peer, std::uint32_t flags) {
     Entry& old = *name.first;
@@ -189,7 +205,9 @@ NameRegistry::Entry& NameRegistry::add_entry(PeerId peer,
                                              Name& name,
                                              std::uint32_t flags,
                                              Entry* ahead) {
-    Entry& entry = holders_[peer].entries[name.text];
+    Holder& holder = holders_[peer];
+    if (vocabulary_) holder.words.add(name.text, *vocabulary_);
+    Entry& entry = holder.entries[name.text];
     entry.peer = peer;
     entry.name = &name;
     entry.acquired = next_acquired_++;
@@ -218,6 +236,7 @@ void NameRegistry::drop(Entry& entry) {
     unlink(entry);
     const Name& name = *entry.name;
     const auto holder = holders_.find(entry.peer);
+    if (vocabulary_) holder->second.words.remove(name.text, *vocabulary_);
     holder->second.entries.erase(name.text);
     if (holder->second.entries.empty()) holders_.erase(holder);
     if (!name.first) names_.erase(names_.find(name.text));

@@ -18,6 +18,7 @@
 #include "broker/owned_names.h"
 #include "broker/peer_id.h"
 #include "bus/base/hash.h"
+#include "policy/held_words.h"
 
 namespace buzon::broker {
 
@@ -86,6 +87,12 @@ public:
         for (const auto& [name, entry] : holder->entries)
             visit(name);
     }
+    /// From now on words_of() tells which names are mentioned by the rules behind `vocabulary`,
+    /// which stays alive until the next call.
+    void follow(const policy::Vocabulary& vocabulary);
+    /// Null where the peer holds no name, or `vocabulary` is not the one that is followed.
+    [[nodiscard]] const policy::HeldWords* words_of(PeerId peer,
+                                                    const policy::Vocabulary& vocabulary) const;
     /// The names primarily owned, in no order; valid until the next change.
     [[nodiscard]] std::span<const std::string_view> owned_by(PeerId peer) const;
 
@@ -110,6 +117,7 @@ private:
     struct Holder {
         std::map<std::string_view, Entry> entries;
         std::vector<std::string_view> owned;
+        policy::HeldWords words;
     };
 
     Name& find_or_add_name(std::string_view text);
@@ -128,6 +136,7 @@ private:
     bus::TextMap<Name> names_;
     std::unordered_map<PeerId, Holder> holders_;
     std::uint64_t next_acquired_ = 0;
+    const policy::Vocabulary* vocabulary_ = nullptr;
 };
 
 /// OwnedNames of one peer; lives shorter than the registry.

@@ -31,18 +31,24 @@ void PartyIds::take(std::string_view name, const Vocabulary& vocabulary, const P
     if (!words.exact.empty()) {
         if (const TextId id = vocabulary.find(name)) names_.push_back(id);
     }
-    if (words.prefixes.empty()) return;
-    for (std::size_t end = 1; end <= name.size(); ++end) {
-        if (end < name.size() && name[end] != '.') continue;
-        if (end >= words.prefix_bytes.size() || !words.prefix_bytes[end]) continue;
-        if (const TextId id = vocabulary.find(name.substr(0, end))) prefixes_.push_back(id);
-    }
+    vocabulary.for_each_prefix(name, words, [this](TextId id) { prefixes_.push_back(id); });
+}
+
+void PartyIds::take(const HeldWords& held,
+                    std::string_view unique_name,
+                    const Vocabulary& vocabulary,
+                    const PartyWords& words) {
+    names_.assign(held.names().begin(), held.names().end());
+    prefixes_.assign(held.prefixes().begin(), held.prefixes().end());
+    if (vocabulary.mentions_unique_names()) take(unique_name, vocabulary, words);
 }
 
 void PartyIds::take(const NameHolder& holder,
                     const Vocabulary& vocabulary,
                     const PartyWords& words) {
-    if (holder.count() <= words.exact.size() + words.prefixes.size()) {
+    if (const HeldWords* held = holder.held_words(vocabulary)) {
+        take(*held, holder.unique_name(), vocabulary, words);
+    } else if (holder.count() <= words.exact.size() + words.prefixes.size()) {
         Collector collector(*this, vocabulary, words);
         holder.for_each(collector);
     } else {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The names of the other party as far as rules mention them, in numbers, for one decision.
-// Cost: one look-up for each of its names, or for each name in the rules, whichever are fewer.
+// Cost: nothing for what the party knows already (HeldWords); else one look-up for each of its
+// names, or for each name in the rules, whichever are fewer.
 #pragma once
 
 #include <array>
@@ -10,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "policy/held_words.h"
 #include "policy/policy_snapshot.h"
 #include "policy/vocabulary.h"
 
@@ -30,6 +32,11 @@ public:
     [[nodiscard]] std::span<const TextId> prefixes() const { return prefixes_; }
 
 private:
+    void take(const HeldWords& held,
+              std::string_view unique_name,
+              const Vocabulary& vocabulary,
+              const PartyWords& words);
+
     // Most parties have a handful of names: no allocation for them.
     std::array<std::byte, 512> memory_;
     std::pmr::monotonic_buffer_resource resource_{memory_.data(), memory_.size()};

@@ -63,6 +63,8 @@ public:
 
     [[nodiscard]] const SourceFiles& files() const { return files_; }
     [[nodiscard]] const std::vector<PolicyBlock>& blocks() const { return blocks_; }
+    /// What the rules mention; lives as long as the set.
+    [[nodiscard]] const Vocabulary& vocabulary() const { return vocabulary_; }
     /// How many different snapshots are alive.
     [[nodiscard]] std::size_t living_snapshots() const { return living_.size(); }
 

@@ -20,7 +20,9 @@
 
 namespace buzon::policy {
 
+class HeldWords;
 class PolicySet;
+class Vocabulary;
 struct CompiledList;
 struct CompiledRules;
 struct PolicyUnit;
@@ -56,6 +58,14 @@ public:
     [[nodiscard]] virtual std::size_t count() const { return kUncounted; }
     /// Shows `visitor` every name once, in no order.
     virtual void for_each(NameVisitor& visitor) const { (void)visitor; }
+    /// What somebody has found out already about all of its names but the unique one, in the words
+    /// of `vocabulary`; null: nobody has.
+    [[nodiscard]] virtual const HeldWords* held_words(const Vocabulary& vocabulary) const {
+        (void)vocabulary;
+        return nullptr;
+    }
+    /// Only asked where held_words() answers.
+    [[nodiscard]] virtual std::string_view unique_name() const { return {}; }
 
 protected:
     ~NameHolder() = default;

@@ -41,6 +41,7 @@ TextId Vocabulary::add(std::string_view text) {
     if (is_new) {
         texts_.push_back(text);
         longest_ = std::max(longest_, text.size());
+        if (text.starts_with(':')) mentions_unique_names_ = true;
     }
     return place->second;
 }

@@ -37,6 +37,17 @@ public:
     /// kNoText where the rule has no such condition.
     [[nodiscard]] TextId id_of(const std::optional<std::string>& condition) const;
     [[nodiscard]] std::string_view text(TextId id) const { return texts_[id - 1]; }
+    /// Calls `visit` for each prefix in `words` that `name` is, or is below at a dot.
+    template <typename Visit>
+    void for_each_prefix(std::string_view name, const PartyWords& words, Visit visit) const {
+        if (words.prefixes.empty()) return;
+        for (std::size_t end = 1; end <= name.size() && end < words.prefix_bytes.size(); ++end) {
+            if (!words.prefix_bytes[end] || (end < name.size() && name[end] != '.')) continue;
+            if (const TextId id = find(name.substr(0, end))) visit(id);
+        }
+    }
+    /// Whether any text could be, or be a prefix of, a unique name.
+    [[nodiscard]] bool mentions_unique_names() const { return mentions_unique_names_; }
 
     [[nodiscard]] const PartyWords& own() const { return own_; }
     [[nodiscard]] const PartyWords& send() const { return send_; }
@@ -51,6 +62,7 @@ private:
     std::unordered_map<std::string_view, TextId> ids_;
     std::vector<std::string_view> texts_;
     std::size_t longest_ = 0;
+    bool mentions_unique_names_ = false;
     PartyWords own_;
     PartyWords send_;
     PartyWords receive_;

@@ -355,5 +355,59 @@ TEST_F(Names, ListHasEachNameOnce) {
               (std::multiset<std::string>{"x.A", "x.B"}));
 }
 
+/// Rules on these destinations and on what is below them.
+std::vector<policy::PolicyBlock> rules_on(std::initializer_list<const char*> destinations) {
+    std::vector<policy::PolicyBlock> blocks(1);
+    for (const char* destination : destinations) {
+        for (const auto form : {policy::NameForm::Exact, policy::NameForm::Prefix}) {
+            policy::SendRule send;
+            send.destination = destination;
+            send.destination_form = form;
+            blocks.front().rules.push_back({policy::Effect::Deny, {}, send});
+        }
+    }
+    return blocks;
+}
+
+using WordsOf = Names;
+using Texts = std::vector<std::string>;
+
+TEST_F(WordsOf, FollowTheNamesHeld) {
+    const auto blocks = rules_on({"a.b", "a.b.c", "x.y"});
+    const policy::Vocabulary vocabulary(blocks);
+    const auto among = [&vocabulary](std::span<const policy::TextId> ids) {
+        Texts texts;
+        for (const auto id : ids)
+            texts.emplace_back(vocabulary.text(id));
+        return texts;
+    };
+    names.follow(vocabulary);
+    EXPECT_EQ(names.words_of(kAnn, vocabulary), nullptr);
+    ask(kBob, 0, "a.b.c");
+    ask(kAnn, 0, "a.b.c");
+    ask(kAnn, 0, "a.b.d");
+    ask(kAnn, 0, "not.mentioned");
+    const auto* words = names.words_of(kAnn, vocabulary);
+    ASSERT_NE(words, nullptr);
+    EXPECT_EQ(among(words->names()), Texts{"a.b.c"}) << "queued for it";
+    EXPECT_EQ(among(words->prefixes()), (Texts{"a.b", "a.b.c"}));
+    give_up(kAnn, "a.b.c");
+    EXPECT_EQ(among(words->names()), Texts{});
+    EXPECT_EQ(among(words->prefixes()), Texts{"a.b"});
+}
+
+TEST_F(WordsOf, AreFoundAgainForOtherRules) {
+    ask(kAnn, 0, "a.b.c");
+    const auto blocks = rules_on({"a.b.c"});
+    const std::vector<policy::PolicyBlock> none;
+    const policy::Vocabulary old(none), now(blocks);
+    names.follow(old);
+    EXPECT_TRUE(names.words_of(kAnn, old)->names().empty());
+    EXPECT_EQ(names.words_of(kAnn, now), nullptr) << "not those that are followed";
+    names.follow(now);
+    EXPECT_EQ(names.words_of(kAnn, now)->names().size(), 1U);
+    EXPECT_EQ(names.words_of(kAnn, old), nullptr);
+}
+
 }  // namespace
 }  // namespace buzon::broker

@@ -10,16 +10,21 @@
 #include <string_view>
 #include <vector>
 
+#include "policy/held_words.h"
 #include "policy/policy_snapshot.h"
 #include "policy/resolved_policy.h"
 
 namespace buzon::policy {
 
-/// The names of one party. `counted`: whether it can be asked for all of them.
+/// The names of one party.
 class RandomParty final : public NameHolder {
 public:
-    RandomParty(std::set<std::string, std::less<>> names, bool counted)
-        : names_(std::move(names)), counted_(counted) {}
+    /// What the party can be asked: whether it has a name; all its names; what rules mention.
+    enum class Knowledge { Single, All, Words };
+    static constexpr std::string_view kUniqueName = ":1.7";
+
+    RandomParty(std::set<std::string, std::less<>> names, Knowledge knowledge)
+        : names_(std::move(names)), knowledge_(knowledge) {}
 
     [[nodiscard]] bool holds(std::string_view name) const override { return names_.contains(name); }
     [[nodiscard]] bool holds_below(std::string_view prefix) const override {
@@ -30,16 +35,32 @@ public:
         return false;
     }
     [[nodiscard]] std::size_t count() const override {
-        return counted_ ? names_.size() : kUncounted;
+        return knowledge_ == Knowledge::Single ? kUncounted : names_.size();
     }
     void for_each(NameVisitor& visitor) const override {
         for (const std::string& name : names_)
             visitor.visit(name);
     }
+    [[nodiscard]] const HeldWords* held_words(const Vocabulary& vocabulary) const override {
+        if (knowledge_ != Knowledge::Words) return nullptr;
+        words_ = {};
+        for (const auto* passing : {"a.b.c.d.e", "never.mentioned"})
+            words_.add(passing, vocabulary);
+        for (const std::string& name : names_) {
+            if (name != kUniqueName) words_.add(name, vocabulary);
+        }
+        for (const auto* passing : {"never.mentioned", "a.b.c.d.e"})
+            words_.remove(passing, vocabulary);
+        return &words_;
+    }
+    [[nodiscard]] std::string_view unique_name() const override {
+        return names_.contains(kUniqueName) ? kUniqueName : std::string_view();
+    }
 
 private:
     std::set<std::string, std::less<>> names_;
-    bool counted_;
+    Knowledge knowledge_;
+    mutable HeldWords words_;
 };
 
 class RandomPolicy {
@@ -93,7 +114,7 @@ public:
         for (std::uint32_t i = 0; i < wanted; ++i)
             names.insert(wanted == 40 && !chance(6) ? "other.name" + std::to_string(i)
                                                     : std::string(pick(kNames)));
-        return {std::move(names), !chance(4)};
+        return {std::move(names), static_cast<RandomParty::Knowledge>(below(3))};
     }
 
     std::string_view name() { return pick(kNames); }
