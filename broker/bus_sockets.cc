@@ -5,40 +5,28 @@
 
 #include <stdexcept>
 
-#include "bus/address.h"
-
 namespace buzon::broker {
 
-namespace {
-
-std::vector<bus::BoundSocket> bind(const std::string& text, std::string_view runtime_directory) {
-    const auto addresses = bus::parse_addresses(text);
-    if (!addresses) {
-        throw std::runtime_error(
-            fmt::format("address \"{}\": {}", text, bus::describe(addresses.error())));
-    }
-    auto bound = bus::bind_first(addresses.value(), runtime_directory);
-    if (!bound) throw std::runtime_error(bus::describe(bound.error()));
-    return std::move(*bound);
-}
-
-}  // namespace
-
-BusSockets::BusSockets(const std::optional<std::string>& address,
-                       const policy::Config& config,
-                       std::string_view runtime_directory) {
+BusSockets::BusSockets(LauncherClient& launcher,
+                       const std::optional<std::string>& address,
+                       const std::vector<ListenAddress>& listen) {
     if (address) {
-        entries_.push_back({bind(*address, runtime_directory), bus::generate_guid()});
+        bind(launcher, *address);
         return;
     }
-    for (const auto& [text, location] : config.listen) {
+    for (const auto& [text, place] : listen) {
         try {
-            entries_.push_back({bind(text, runtime_directory), bus::generate_guid()});
+            bind(launcher, text);
         } catch (const std::runtime_error& error) {
-            throw policy::ConfigError(config.files.name(location.file), location.line,
-                                      location.column, error.what());
+            throw std::runtime_error(fmt::format("{}: {}", place, error.what()));
         }
     }
+}
+
+void BusSockets::bind(LauncherClient& launcher, const std::string& address) {
+    auto [sockets, files] = launcher.bind(address);
+    files_.insert(files_.end(), files.begin(), files.end());
+    entries_.push_back({std::move(sockets), bus::generate_guid()});
 }
 
 void BusSockets::listen(Broker& broker) {

@@ -2,6 +2,7 @@
 // buzond: reads the command line, starts the bus step by step, runs it and takes it down.
 // Members of the start die in reverse order, which takes the sockets and the pidfile away.
 #include <fmt/format.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,7 +11,7 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
-#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -21,19 +22,21 @@
 #include "broker/cookie_keyring.h"
 #include "broker/daemonize.h"
 #include "broker/driver_table.h"
+#include "broker/launcher/fork.h"
+#include "broker/launcher_client.h"
+#include "broker/launcher_link.h"
 #include "broker/machine_id.h"
 #include "broker/options.h"
 #include "broker/pidfile.h"
 #include "broker/privileges.h"
 #include "broker/service_notifier.h"
-#include "broker/settings_reader.h"
 #include "broker/start_settings.h"
 #include "broker/suppression_reports.h"
 #include "bus/base/event_loop.h"
 #include "bus/base/log.h"
 #include "bus/base/log_output.h"
 #include "bus/protocol.h"
-#include "policy/user_database.h"
+#include "policy/policy_set.h"
 
 namespace buzon::broker {
 
@@ -44,13 +47,13 @@ std::string environment_variable(const char* name) {
     return value ? value : "";
 }
 
-BusIdentity make_identity(const Options& options, const policy::Config& config) {
+BusIdentity make_identity(const Options& options, const StartSettings& start) {
     return {.guid = bus::generate_guid().to_string(),
             .owner = ::geteuid(),
             .pid = ::getpid(),
             .machine_id = read_machine_id(),
             .systemd_activation = options.systemd_activation,
-            .has_service_helper = config.service_helper.has_value(),
+            .has_service_helper = start.has_service_helper,
             .permissive = options.permissive};
 }
 
@@ -62,31 +65,12 @@ void warn_of_permissive_mode(const PermissiveMode& permissive, bus::Log& log) {
                                      : fmt::format("for {}", fmt::join(permissive.names, ", ")));
 }
 
-/// Ends the loop or calls `reload` when asked to by a signal. An interrupt counts unless whoever
-/// started us has it ignored, as a shell does for what runs in its background.
-void watch_signals(bus::EventLoop& loop, std::function<void()> reload) {
-    std::vector<int> signals{SIGTERM, SIGHUP};
-    struct sigaction interrupt {};
-    ::sigaction(SIGINT, nullptr, &interrupt);
-    if (interrupt.sa_handler != SIG_IGN) signals.push_back(SIGINT);
-    loop.watch_signals(signals, [&loop, reload = std::move(reload)](int number) {
-        if (number == SIGHUP) {
-            reload();
-        } else {
-            loop.stop();
-        }
-    });
+/// Descriptors that the launcher has taken over under the same numbers.
+void close_passed_sockets() {
+    const int count = ::sd_listen_fds(1);
+    for (int i = 0; i < count; ++i)
+        ::close(SD_LISTEN_FDS_START + i);
 }
-
-/// Reads the configuration in this process.
-class DirectSource final : public SettingsSource {
-public:
-    explicit DirectSource(const SettingsReader& reader) : reader_(reader) {}
-    void load(SettingsReceiver& receiver) override { receiver.on_settings(reader_.reload()); }
-
-private:
-    const SettingsReader& reader_;
-};
 
 /// A bus from its files to its end.
 class Process final : private ReloadObserver {
@@ -96,51 +80,71 @@ public:
         : options_(options),
           log_(log),
           log_target_(log_target),
-          announcement_{options.print_address_fd, options.print_pid_fd},
-          reader_(options, log) {}
+          announcement_{options.print_address_fd, options.print_pid_fd} {}
 
     /// `program` is the name that we were called by.
     void run(const std::string& program) {
         check_announcement(announcement_);
-        const policy::Config config = reader_.read_config();
-        log_target_ = log_target(options_.syslog, config.syslog);
+        launcher_ = fork_launcher(options_);
+        const LoadedConfiguration loaded = LauncherClient(launcher_->stream()).load();
+        const StartSettings& start = loaded.settings.start;
+        log_target_ = log_target(options_.syslog, start.syslog);
         log_.set_output(bus::make_log_output(program, log_target_));
-        if (wants_to_fork(options_.fork, config.fork)) background_ = BackgroundStart::fork();
-        log_.set_prefix(log_prefix(config, ::geteuid(), ::getpid()));
+        if (wants_to_fork(options_.fork, start.fork)) go_to_background();
+        spare_ = fork_launcher(options_);
+        log_.set_prefix(log_prefix(start.type, ::geteuid(), ::getpid()));
 
-        const auto identity = configured_identity(config, users_);
-        if (const auto path = pidfile_path(options_.pidfile, config)) {
+        if (const auto path = pidfile_path(options_.pidfile, start)) {
             pidfile_.emplace(*path, ::getpid());
         }
-        sockets_.emplace(options_.address, config, environment_variable("XDG_RUNTIME_DIR"));
+        LauncherClient launcher(launcher_->stream());
+        sockets_.emplace(launcher, options_.address, start.listen);
+        close_passed_sockets();
         raise_descriptor_limit(log_);
-        if (identity) become(*identity, log_);
-        make_transient_directories(config, log_);
-        serve(config);
+        if (start.identity) become(*start.identity, log_);
+        settle_launchers(launcher, start);
+        for (const std::string& text : loaded.settings.warnings)
+            log_.warning("{}", text);
+        serve(start, {loaded.settings.limits, policy::PolicySet::create(loaded.policy)});
     }
 
 private:
-    void serve(const policy::Config& config) {
+    /// The launcher so far is a child of the process that stays behind.
+    void go_to_background() {
+        launcher_.reset();
+        background_ = BackgroundStart::fork();
+        launcher_ = fork_launcher(options_);
+    }
+
+    void settle_launchers(LauncherClient& launcher, const StartSettings& start) {
+        SettleOrder order{.identity = start.identity,
+                          .in_background = background_.has_value(),
+                          .reset_umask = background_ && !start.keep_umask,
+                          .keep_standard_error = !background_ || keeps_standard_error(),
+                          .transient_directories = {}};
+        (void)LauncherClient(spare_->stream()).settle(order);
+        order.transient_directories = start.transient_directories;
+        for (const std::string& text : launcher.settle(order))
+            log_.warning("{}", text);
+    }
+
+    void serve(const StartSettings& start, Settings settings) {
         bus::EventLoop loop;
-        const auto owner = users_.user(fmt::to_string(::geteuid()));
-        CookieKeyring cookies(home_directory(owner) + "/.dbus-keyrings",
+        LauncherLink link(loop, log_, std::move(launcher_), std::move(spare_), sockets_->files());
+        CookieKeyring cookies(home_directory(start) + "/.dbus-keyrings",
                               std::string(kDefaultCookieContext), log_);
-        Broker broker(loop, log_, make_identity(options_, config),
-                      {.mechanisms = auth_mechanisms(config),
-                       .allow_anonymous = config.allow_anonymous,
-                       .bus_owner_name = owner ? owner->name : "",
+        Broker broker(loop, log_, make_identity(options_, start),
+                      {.mechanisms = start.auth_mechanisms,
+                       .allow_anonymous = start.allow_anonymous,
+                       .bus_owner_name = start.owner_name,
                        .cookies = &cookies},
-                      reader_.compile(config), source_);
+                      std::move(settings), link);
         broker.set_reload_observer(*this);
-        watch_signals(loop, [&] {
-            manager_waits_ = true;
-            notifier_.reloading();
-            broker.reload();
-        });
+        watch_signals(loop, broker, link);
         sockets_->listen(broker);
         warn_of_permissive_mode(options_.permissive, log_);
         announce(announcement_, sockets_->address(), ::getpid());
-        if (background_) let_parent_go(config);
+        if (background_) let_parent_go(start);
         const SuppressionReports reports(loop, log_);
         notifier_.ready(::getpid());
         run_until_stopped(loop);
@@ -150,33 +154,58 @@ private:
     /// What is thrown now is no failed start: it ends the process, with a core to look at.
     static void run_until_stopped(bus::EventLoop& loop) noexcept { loop.run(); }
 
+    /// An interrupt counts unless whoever started us has it ignored, as a shell does for what runs
+    /// in its background.
+    void watch_signals(bus::EventLoop& loop, Broker& broker, LauncherLink& link) {
+        std::vector<int> signals{SIGTERM, SIGHUP, SIGCHLD};
+        struct sigaction interrupt {};
+        ::sigaction(SIGINT, nullptr, &interrupt);
+        if (interrupt.sa_handler != SIG_IGN) signals.push_back(SIGINT);
+        loop.watch_signals(signals, [&](int number) {
+            switch (number) {
+                case SIGHUP: reload(broker); break;
+                case SIGCHLD: link.reap(); break;
+                default: loop.stop(); break;
+            }
+        });
+        link.reap();  // for those that ended before their signal was watched for
+    }
+
+    void reload(Broker& broker) {
+        manager_waits_ = true;
+        notifier_.reloading();
+        broker.reload();
+    }
+
     void on_reloads_done() override {
         if (std::exchange(manager_waits_, false)) notifier_.reloaded();
     }
 
-    void let_parent_go(const policy::Config& config) {
-        const bool keep_error = !environment_variable("DBUS_DEBUG_OUTPUT").empty();
-        background_->ready(config.keep_umask ? Umask::Keep : Umask::Reset,
-                           keep_error ? StandardError::Keep : StandardError::Detach);
+    static bool keeps_standard_error() {
+        return !environment_variable("DBUS_DEBUG_OUTPUT").empty();
     }
 
-    static std::string home_directory(const std::optional<policy::UserEntry>& owner) {
+    void let_parent_go(const StartSettings& start) {
+        background_->ready(start.keep_umask ? Umask::Keep : Umask::Reset,
+                           keeps_standard_error() ? StandardError::Keep : StandardError::Detach);
+    }
+
+    static std::string home_directory(const StartSettings& start) {
         const std::string home = environment_variable("HOME");
-        return home.empty() && owner ? owner->home : home;
+        return home.empty() ? start.owner_home : home;
     }
 
     const Options& options_;
     bus::Log& log_;
     bus::LogTarget& log_target_;
     Announcement announcement_;
-    SettingsReader reader_;
-    DirectSource source_{reader_};
-    bool manager_waits_ = false;
     ServiceNotifier notifier_ = ServiceNotifier::from_environment();
-    policy::SystemUserDatabase users_;
     std::optional<BackgroundStart> background_;
     std::optional<Pidfile> pidfile_;
     std::optional<BusSockets> sockets_;
+    std::unique_ptr<LauncherProcess> launcher_;
+    std::unique_ptr<LauncherProcess> spare_;
+    bool manager_waits_ = false;
 };
 
 /// Where the log goes, and standard error in any case: whoever starts us looks there.

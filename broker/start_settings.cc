@@ -5,16 +5,6 @@
 
 namespace buzon::broker {
 
-namespace {
-
-[[noreturn]] void fail(const policy::Config& config,
-                       const policy::Location& where,
-                       const std::string& text) {
-    throw policy::ConfigError(config.files.name(where.file), where.line, where.column, text);
-}
-
-}  // namespace
-
 bus::LogTarget log_target(SyslogChoice choice, bool configured) {
     switch (choice) {
         case SyslogChoice::Never: return bus::LogTarget::Stderr;
@@ -25,41 +15,22 @@ bus::LogTarget log_target(SyslogChoice choice, bool configured) {
     return configured ? bus::LogTarget::Both : bus::LogTarget::Stderr;
 }
 
-std::string log_prefix(const policy::Config& config, uid_t uid, pid_t pid) {
-    if (!config.type) return "";
-    if (config.type->value == "session") return fmt::format("[session uid={} pid={}] ", uid, pid);
-    return config.type->value == "system" ? "[system] " : "";
+std::string log_prefix(const std::optional<std::string>& type, uid_t uid, pid_t pid) {
+    if (type == "session") return fmt::format("[session uid={} pid={}] ", uid, pid);
+    return type == "system" ? "[system] " : "";
 }
 
 bool wants_to_fork(ForkChoice choice, bool configured) {
-    return choice == ForkChoice::AsConfigured ? configured : choice == ForkChoice::Always;
-}
-
-std::optional<std::string> pidfile_path(PidfileChoice choice, const policy::Config& config) {
-    if (choice == PidfileChoice::Never || !config.pidfile) return std::nullopt;
-    return config.pidfile->value;
-}
-
-std::optional<Identity> configured_identity(const policy::Config& config,
-                                            policy::UserDatabase& users) {
-    if (!config.user) return std::nullopt;
-    const auto user = users.user(config.user->value);
-    if (!user) {
-        fail(config, config.user->location,
-             fmt::format("Could not get UID and GID for username \"{}\"", config.user->value));
+    switch (choice) {
+        case ForkChoice::Always: return true;
+        case ForkChoice::Never: return false;
+        case ForkChoice::AsConfigured: break;
     }
-    return Identity{user->uid, user->primary_gid, users.groups_of(*user)};
+    return configured;
 }
 
-void refuse_unenforced(const policy::Config& config) {
-    if (config.unenforced.empty()) return;
-    const policy::Unenforced& first = config.unenforced.front();
-    const std::string others = config.unenforced.size() == 1
-                                   ? ""
-                                   : fmt::format(" (and {} more)", config.unenforced.size() - 1);
-    fail(config, first.location,
-         fmt::format("not enforced yet: {}{}; --unsafe-partial-policy starts the bus all the same",
-                     first.text, others));
+std::optional<std::string> pidfile_path(PidfileChoice choice, const StartSettings& settings) {
+    return choice == PidfileChoice::Never ? std::nullopt : settings.pidfile;
 }
 
 }  // namespace buzon::broker

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <sys/types.h>
@@ -57,6 +58,9 @@ public:
     SocketFile() = default;
     /// Takes over the file at `path`; none, where there is none.
     explicit SocketFile(const std::string& path);
+    /// The file that was at `path`, wherever that was found out. Nothing is looked up.
+    SocketFile(std::string path, dev_t device, ino_t inode)
+        : path_(std::move(path)), device_(device), inode_(inode) {}
     SocketFile(const SocketFile&) = delete;
     SocketFile& operator=(const SocketFile&) = delete;
     SocketFile(SocketFile&& other) noexcept;
@@ -65,6 +69,8 @@ public:
 
     /// Absolute, so that it outlives a chdir(); empty for none.
     [[nodiscard]] const std::string& path() const { return path_; }
+    [[nodiscard]] dev_t device() const { return device_; }
+    [[nodiscard]] ino_t inode() const { return inode_; }
     void remove();
     /// Leaves the file where it is.
     void release() { path_.clear(); }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "broker/transient_services.h"
+#include "broker/launcher/transient_services.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The other process of the bus: reads the configuration, asks for users and groups, binds sockets
+// and removes their files. Does one thing at a time, as the broker asks for it; may block.
+// It ends when the broker's end of the link is closed, however that comes about.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "broker/launcher/configuration.h"
+#include "broker/launcher_protocol.h"
+#include "broker/message_stream.h"
+#include "bus/base/ref.h"
+#include "bus/message_builder.h"
+#include "bus/socket.h"
+
+namespace buzon::broker {
+
+/// Starting: before Settle, with what the start has to do and the rights for that.
+enum class LauncherStage : std::uint8_t { Starting, Settled };
+
+class Launcher {
+public:
+    Launcher(const Options& options, bus::FileDescriptor link, LauncherStage stage);
+
+    /// Serves until the broker has gone, and removes the files that are left then.
+    void run();
+
+private:
+    using Outcome = bus::Result<void, LinkError>;
+
+    Outcome serve(const bus::Message& message);
+    Outcome carry_out(LauncherRequest request, const bus::Message& call);
+
+    Outcome load(const bus::Message& call);
+    Outcome send_policy(const bus::Message& call, const policy::ResolvedPolicy& policy);
+    Outcome bind(const bus::Message& call);
+    Outcome settle(const bus::Message& call);
+    Outcome adopt(const bus::Message& call);
+    Outcome make_spare(const bus::Message& call);
+
+    bus::WireWriter& start_body() { return builder_.start_body(); }
+    /// These send what start_body() has taken.
+    Outcome send_part(const bus::Message& call,
+                      std::string_view member,
+                      std::string_view signature);
+    Outcome reply(const bus::Message& call,
+                  LauncherRequest request,
+                  bus::Ref<const bus::DescriptorSet> descriptors = nullptr);
+    Outcome refuse(const bus::Message& call, std::string_view text);
+    Outcome send(bus::MessageFields fields, bus::Ref<const bus::DescriptorSet> descriptors);
+
+    const Options& options_;
+    ConfigurationReader reader_;
+    MessageStream link_;
+    LauncherStage stage_;
+    bus::MessageBuilder builder_;
+    std::uint32_t serial_ = 0;
+    std::vector<bus::SocketFile> files_;
+};
+
+}  // namespace buzon::broker

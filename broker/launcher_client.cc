@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/launcher_client.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <utility>
+
+#include "broker/load_assembly.h"
+#include "bus/address.h"
+
+namespace buzon::broker {
+
+namespace {
+
+[[noreturn]] void fail(LinkError error) {
+    throw std::runtime_error(fmt::format("The launcher process {}", describe(error)));
+}
+
+/// A descriptor of our own for one that came with a message.
+bus::FileDescriptor descriptor_of(const bus::Message& message, std::size_t index) {
+    auto socket = message.descriptors()->descriptors[index].duplicate();
+    if (!socket) throw std::runtime_error("No descriptor is left for a listening socket");
+    return socket;
+}
+
+}  // namespace
+
+bus::Result<void, LinkError> send_request(MessageStream& stream,
+                                          bus::MessageBuilder& builder,
+                                          LauncherRequest request,
+                                          std::uint32_t serial,
+                                          MessageStream::Waiting waiting) {
+    const LauncherMethod& method = method_of(request);
+    return stream.send(builder.build({.type = bus::MessageType::MethodCall,
+                                      .serial = serial,
+                                      .path = kLauncherPath,
+                                      .interface = kLauncherInterface,
+                                      .member = method.member,
+                                      .signature = method.in}),
+                       waiting);
+}
+
+void LauncherClient::send(LauncherRequest request) {
+    const auto sent = send_request(stream_, builder_, request, ++serial_,
+                                   MessageStream::Waiting::AsLongAsItTakes);
+    if (!sent) fail(sent.error());
+}
+
+bus::Message LauncherClient::wait() {
+    auto message = stream_.wait();
+    if (!message) fail(message.error());
+    if (message->header().reply_serial != serial_) fail(LinkError::Broken);
+    return std::move(*message);
+}
+
+bus::Message LauncherClient::call(LauncherRequest request) {
+    send(request);
+    bus::Message answer = wait();
+    if (answer.header().type == bus::MessageType::Error)
+        throw std::runtime_error(error_text(answer));
+    return answer;
+}
+
+LoadedConfiguration LauncherClient::load() {
+    builder_.start_body().write_boolean(true);
+    send(LauncherRequest::Load);
+    for (LoadAssembly assembly;;) {
+        auto progress = assembly.take(wait());
+        if (!progress) fail(LinkError::Broken);
+        if (!*progress) continue;
+        LoadOutcome& outcome = **progress;
+        if (!outcome) throw std::runtime_error(outcome.error());
+        return std::move(*outcome);
+    }
+}
+
+PassedSockets LauncherClient::bind(const std::string& address) {
+    builder_.start_body().write_string(address);
+    const bus::Message answer = call(LauncherRequest::Bind);
+    const auto bound = read_bound(body_of(answer));
+    const std::size_t passed = answer.descriptors() ? answer.descriptors()->descriptors.size() : 0;
+    if (!bound || bound->size() != passed) fail(LinkError::Broken);
+
+    PassedSockets result;
+    for (std::size_t i = 0; i < passed; ++i) {
+        const BoundAnswer& each = bound.value()[i];
+        auto parsed = bus::parse_address(each.address);
+        if (!parsed) fail(LinkError::Broken);
+        result.sockets.push_back({descriptor_of(answer, i), std::move(*parsed), {}});
+        if (!each.file.path.empty()) result.files.push_back(each.file);
+    }
+    return result;
+}
+
+std::vector<std::string> LauncherClient::settle(const SettleOrder& order) {
+    write_settle(order, builder_.start_body());
+    auto warnings = read_texts(body_of(call(LauncherRequest::Settle)));
+    if (!warnings) fail(LinkError::Broken);
+    return std::move(*warnings);
+}
+
+}  // namespace buzon::broker
