@@ -155,12 +155,16 @@ protected:
     }
     /// A process for the link to kill and reap.
     static pid_t fork_something() {
+        auto [ours, of_child] = make_pair();
         const pid_t child = ::fork();
         if (child == 0) {
             ::close_range(0, ~0U, 0);  // or it would hold the links open
             for (;;)
                 ::pause();
         }
+        of_child.reset();
+        char byte = 0;
+        EXPECT_EQ(::read(ours.get(), &byte, 1), 0) << "until the child has closed everything";
         return child;
     }
     void answer_with_spare(FakeLauncher& launcher, std::unique_ptr<FakeLauncher>& spare) {
