@@ -187,7 +187,7 @@ std::optional<HeaderError> store_number(Header& header, FieldCode code, FieldWal
 
 std::optional<HeaderError> store_field(Header& header, FieldWalker& fields) {
     const auto code = static_cast<FieldCode>(fields.code());
-    const char expected = kFieldTypes[fields.code()];
+    const auto expected = static_cast<char>(kFieldTypes[fields.code()]);
     if (expected == 'g') return store_signature(header, fields);
     if (expected == 'u') return store_number(header, code, fields);
     const auto text = fields.read_text();
