@@ -36,7 +36,7 @@ constexpr std::string_view kConfiguration = R"(<!DOCTYPE busconfig PUBLIC
     <allow send_destination="*" eavesdrop="true"/>
     <allow eavesdrop="true"/>
     <allow own="*"/>
-  </policy>
+{}  </policy>
   <limit name="max_incoming_bytes">1000000000</limit>
   <limit name="max_incoming_unix_fds">250000000</limit>
   <limit name="max_outgoing_bytes">1000000000</limit>
@@ -58,6 +58,18 @@ std::pair<bus::FileDescriptor, bus::FileDescriptor> make_pipe() {
         throw std::system_error(errno, std::generic_category(), "pipe2");
     }
     return {bus::FileDescriptor(ends[0]), bus::FileDescriptor(ends[1])};
+}
+
+/// Rules for every message, none of which holds for one of ours.
+std::string rules_about_others(unsigned count) {
+    std::string rules;
+    for (unsigned i = 0; i < count; ++i) {
+        rules += fmt::format(
+            "    <deny send_destination=\"org.example.Other{0}\" "
+            "send_interface=\"org.example.Other{0}\"/>\n",
+            i);
+    }
+    return rules;
 }
 
 /// Waits for the line with which a bus says that it listens.
@@ -90,20 +102,22 @@ RunningBus::RunningBus(const BusProgram& program, const std::vector<std::string>
         if (program.kind == BusKind::DbusBroker) {
             start_broker(wrapper, program.path);
         } else {
-            start_daemon(wrapper, program.path);
+            start_daemon(wrapper, program);
         }
     } catch (const std::exception& failure) {
         throw std::runtime_error(with_log(program.path + ": " + failure.what()));
     }
 }
 
-void RunningBus::start_daemon(std::vector<std::string> command, const std::string& program) {
+void RunningBus::start_daemon(std::vector<std::string> command, const BusProgram& program) {
     const auto config = directory_.path() + "/bus.conf";
-    std::ofstream(config) << fmt::format(fmt::runtime(kConfiguration), socket_path_);
+    std::ofstream(config) << fmt::format(fmt::runtime(kConfiguration), socket_path_,
+                                         rules_about_others(program.rules));
 
     auto [address, address_of_child] = make_pipe();
-    command.insert(command.end(), {program, "--config-file=" + config, "--nofork", "--nopidfile",
-                                   fmt::format("--print-address={}", address_of_child.get())});
+    command.insert(command.end(),
+                   {program.path, "--config-file=" + config, "--nofork", "--nopidfile",
+                    fmt::format("--print-address={}", address_of_child.get())});
     const std::array inherited{address_of_child.get()};
     process_.emplace(ChildProcess::start(command, inherited, log_path_));
     address_of_child.reset();

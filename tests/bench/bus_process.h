@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The buses under test: each is started alone, on a socket of its own, with a session bus's
-// limits and a policy that allows everything, and ended with this object.
+// limits and a policy that allows all that we do, and ended with this object.
 // Errors: exceptions; those at the start hold the end of what the bus wrote to its log.
 #pragma once
 
@@ -22,6 +22,8 @@ struct BusProgram {
     BusKind kind;
     std::string name;
     std::string path;
+    /// How many rules its policy has that concern no message of ours. Not for dbus-broker.
+    unsigned rules = 0;
 };
 
 /// A directory under $TMPDIR that goes away with what is in it.
@@ -51,7 +53,7 @@ public:
     void stop() { process_->stop(); }
 
 private:
-    void start_daemon(std::vector<std::string> command, const std::string& program);
+    void start_daemon(std::vector<std::string> command, const BusProgram& program);
     void start_broker(std::vector<std::string> command, const std::string& program);
 
     ScratchDirectory directory_;

@@ -42,15 +42,21 @@ std::string find_program(const std::string& command) {
     return "";
 }
 
-std::vector<BusProgram> find_buses(const std::vector<BusProgram>& known, const Names& names) {
+std::vector<BusProgram> find_buses(const std::vector<BusProgram>& known,
+                                   const Names& names,
+                                   unsigned rules) {
     std::vector<BusProgram> found;
     for (const auto& bus : known) {
         if (!is_chosen(names, bus.name)) continue;
+        if (rules > 0 && bus.kind == BusKind::DbusBroker) {
+            fmt::print(stderr, "{} is left out: its policy is not from a file\n", bus.name);
+            continue;
+        }
         const auto path = find_program(bus.path);
         if (path.empty()) {
             fmt::print(stderr, "{} is left out: there is no program {}\n", bus.name, bus.path);
         } else {
-            found.push_back({bus.kind, bus.name, path});
+            found.push_back({bus.kind, bus.name, path, rules});
         }
     }
     return found;
@@ -94,6 +100,9 @@ Options parse_options(int argc, const char* const* argv) {
     Names chosen_workloads;
     app.add_option("--workload", chosen_workloads, "Only this workload; may be repeated")
         ->check(CLI::IsMember(workload_names));
+    unsigned rules = 0;
+    app.add_option("--rules", rules, "Policy rules that concern no message, for all buses")
+        ->check(CLI::Range(0, 100000));
     declare_measuring(app, options);
     try {
         app.parse(argc, argv);
@@ -101,7 +110,7 @@ Options parse_options(int argc, const char* const* argv) {
         std::exit(app.exit(error));
     }
 
-    options.buses = find_buses(known, chosen_buses);
+    options.buses = find_buses(known, chosen_buses, rules);
     for (const auto& workload : all_workloads()) {
         if (is_chosen(chosen_workloads, workload.name)) options.workloads.push_back(workload);
     }
