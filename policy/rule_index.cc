@@ -73,7 +73,8 @@ RuleIndex::RuleIndex(const std::vector<IndexedRule>& rules) {
     const auto key_of = [](const Entry& entry) -> const Key& { return entry.key; };
     std::size_t buckets = 0;
     for_each_run(all, key_of, [&](std::span<const Entry>) { ++buckets; });
-    if (buckets > 0) slots_.resize(std::bit_ceil(buckets * 2));
+    // At most two slots of three are taken.
+    if (buckets > 0) slots_.resize(std::bit_ceil(buckets + buckets / 2 + 1));
     for_each_run(all, key_of, [&](std::span<const Entry> run) { add_bucket(run); });
     layers_.shrink_to_fit();
     steps_.shrink_to_fit();

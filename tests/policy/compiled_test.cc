@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The compiled form against the rules tried one by one: the same verdict, the same deciding rule
 // and the same count, for policies and messages by chance. BUZON_TEST_SEED repeats a run.
+#include <array>
 #include <cstdlib>
 #include <random>
 #include <string>
@@ -9,6 +10,8 @@
 #include <gtest/gtest.h>
 
 #include "policy/policy_set.h"
+#include "tests/policy/fake_files.h"
+#include "tests/policy/fake_users.h"
 #include "tests/policy/linear_policy.h"
 #include "tests/policy/random_policy.h"
 
@@ -139,6 +142,87 @@ TEST_F(Comparison, OfTheQuickAnswer) {
             EXPECT_TRUE(decide_linearly<OwnRule>(*snapshot, random_.name()).allowed)
                 << text_of(snapshot->set());
         }
+    }
+}
+
+/// A call of a.I.M at /o with one descriptor, from root to one who has a.b, a.b.c and is :1.7.
+struct Constellation {
+    std::string_view about;
+    /// Lines count from the first rule on.
+    std::string_view rules;
+    std::string_view verdict;
+    bool has_interface = true;
+    bool has_path = true;
+};
+constexpr Constellation kConstellations[] = {
+    {"one prefix above two names counts once",
+     "<policy context='default'><allow send_type='method_call'/>\n"
+     "<deny send_destination_prefix='a.b'/></policy>",
+     "denied by line 2 <deny send_destination_prefix=\"a.b\"/> after 2"},
+    {"a rule for each name counts for each",
+     "<policy context='default'><deny send_destination='a.b'/><deny send_destination='a.b.c'/>\n"
+     "<deny send_destination=':1.7'/><deny send_destination='a.b.d'/></policy>",
+     "denied by line 2 <deny send_destination=\":1.7\"/> after 3"},
+    {"the broad rule of a stronger context wipes the weaker ones",
+     "<policy context='default'><deny send_destination='a.b'/><deny send_path='/o'/></policy>\n"
+     "<policy user='root'><deny send_broadcast='false'/></policy>",
+     "denied by line 2 <deny send_broadcast=\"false\"/> after 1"},
+    {"a broad rule that does not apply wipes all the same",
+     "<policy context='default'><allow send_destination='a.b'/></policy>\n"
+     "<policy context='mandatory'><allow send_broadcast='true'/></policy>",
+     "denied by none after 0"},
+    {"what is wiped in the same block does not count",
+     "<policy context='default'><deny send_path='/o'/><deny send_interface='a.I'/>\n"
+     "<allow send_destination='*'/><deny send_interface='a.I' send_member='M'/></policy>",
+     "denied by line 2 <deny send_interface=\"a.I\" send_member=\"M\"/> after 2"},
+    {"without interface, an allow for one is passed over and a deny for one is not",
+     "<policy context='default'><deny send_interface='x.Y'/>\n"
+     "<allow send_interface='a.I'/></policy>",
+     "denied by line 1 <deny send_interface=\"x.Y\"/> after 1", false},
+    {"without path and interface, the last of many different texts decides",
+     "<policy context='default'><deny send_path='/x' send_member='M'/>\n"
+     "<deny send_path='/y' send_interface='y.Y' send_member='M'/>\n"
+     "<deny send_path='/z' send_member='N'/></policy>",
+     "denied by line 2 "
+     "<deny send_path=\"/y\" send_interface=\"y.Y\" send_member=\"M\"/> after 2",
+     false, false},
+    {"numbers of descriptors overlap",
+     "<policy context='default'><deny send_path='/o' max_fds='1'/>\n"
+     "<deny send_path='/o' min_fds='1'/>\n<allow send_path='/o' min_fds='2'/></policy>",
+     "denied by line 2 <deny send_path=\"/o\" min_fds=\"1\"/> after 2"},
+    {"an allow that is logged counts too",
+     "<policy context='default'><deny send_path='/o'/>\n"
+     "<allow send_member='M' send_path='*' log='true'/></policy>",
+     "allowed, logged, by line 2 <allow send_path=\"*\" send_member=\"M\" log=\"true\"/> after 2"},
+    {"many groups, whose order is that of their numbers",
+     "<policy group='5'><allow send_path='/o'/></policy>\n"
+     "<policy group='4'><deny send_path='/o'/></policy>\n"
+     "<policy group='6'><deny send_path='/o' send_member='N'/></policy>\n"
+     "<policy group='3'><deny send_path='/o'/></policy>\n"
+     "<policy group='2'><deny send_path='/o'/></policy>",
+     "allowed by line 1 <allow send_path=\"/o\"/> after 0"},
+};
+
+TEST(Compiled, DecidesSpecialConstellations) {
+    constexpr std::array<gid_t, 6> kGroups = {6, 2, 3, 5, 4, 4};
+    const RandomParty receiver({"a.b", "a.b.c", ":1.7"}, RandomParty::Knowledge::All);
+    for (const auto& row : kConstellations) {
+        FakeUsers users;
+        std::vector<Warning> warnings;
+        const auto config = config_of(std::string(row.rules));
+        const auto snapshot =
+            PolicySet::create(config, users, warnings)->snapshot_for({.uid = 0, .gids = kGroups});
+        const MessageFacts message{.type = bus::MessageType::MethodCall,
+                                   .path = row.has_path ? "/o" : "",
+                                   .interface = row.has_interface ? "a.I" : "",
+                                   .member = "M",
+                                   .error_name = {},
+                                   .destination = "a.b",
+                                   .sender = ":1.1",
+                                   .fd_count = 1};
+        const SendQuery query{.message = message, .receiver = &receiver};
+        EXPECT_EQ(text_of(snapshot->may_send(query)), row.verdict) << row.about;
+        EXPECT_EQ(text_of(decide_linearly<SendRule>(*snapshot, query)), row.verdict) << row.about;
     }
 }
 
