@@ -12,7 +12,7 @@
 #include "bus/protocol.h"
 #include "policy/check_reach.h"
 #include "policy/check_rule.h"
-#include "policy/explain.h"
+#include "policy/resolved_policy.h"
 
 namespace buzon::policy {
 
@@ -34,23 +34,17 @@ void check_whole(const Config& config, std::vector<Finding>& findings) {
     }
 }
 
-void report_unknown(std::string_view what,
-                    const std::string& name,
-                    const Location& location,
-                    std::vector<Finding>& findings) {
-    findings.push_back(
-        {Severity::Warning, location,
-         what == "user" ? std::string_view("unknown-user") : "unknown-group",
-         fmt::format("there is no {} \"{}\": what is said about it is left out", what, name),
-         "Correct it, or create it before the bus reads this file."});
+/// Users and groups that there are not, in the words that the bus logs them with.
+void check_subjects(const std::vector<Warning>& warnings, std::vector<Finding>& findings) {
+    for (const auto& [location, text] : warnings) {
+        const bool user = text.find("user \"") != std::string::npos;
+        findings.push_back({Severity::Warning, location, user ? "unknown-user" : "unknown-group",
+                            text, "Correct it, or create it before the bus reads this file."});
+    }
 }
 
-void check_subject(const PolicyBlock& block, UserDatabase& users, std::vector<Finding>& findings) {
-    if (block.context == PolicyContext::User && !users.user(block.subject)) {
-        report_unknown("user", block.subject, block.location, findings);
-    } else if (block.context == PolicyContext::Group && !users.group(block.subject)) {
-        report_unknown("group", block.subject, block.location, findings);
-    } else if (block.context == PolicyContext::AtConsole) {
+void check_console(const PolicyBlock& block, std::vector<Finding>& findings) {
+    if (block.context == PolicyContext::AtConsole) {
         findings.push_back({Severity::Warning, block.location, "at-console",
                             "nobody counts as being at the console, so nothing in here applies",
                             "Say who may: <policy group=\"...\">, or let the service ask polkit."});
@@ -59,15 +53,6 @@ void check_subject(const PolicyBlock& block, UserDatabase& users, std::vector<Fi
                             "nobody counts as being at the console, so this applies to everybody",
                             "Write <policy context=\"default\">, or name those it is about."});
     }
-}
-
-void check_connect_subject(const Rule& rule, UserDatabase& users, std::vector<Finding>& findings) {
-    const auto* connect = std::get_if<ConnectRule>(&rule.match);
-    if (!connect || !connect->name) return;
-    const bool user = connect->subject == ConnectRule::Subject::User;
-    const bool known =
-        user ? users.user(*connect->name).has_value() : users.group(*connect->name).has_value();
-    if (!known) report_unknown(user ? "user" : "group", *connect->name, rule.location, findings);
 }
 
 /// Each name once for each file.
@@ -104,10 +89,9 @@ private:
     std::set<std::pair<FileId, std::string>> reported_;
 };
 
-bool is_about_root(const PolicyBlock& block, UserDatabase& users) {
-    if (block.context != PolicyContext::User) return false;
-    const auto user = users.user(block.subject);
-    return user && user->uid == 0;
+bool is_about_root(const PolicyBlock& block, const ResolvedPolicy& policy) {
+    return block.context == PolicyContext::User &&
+           policy.id_of(ConnectRule::Subject::User, block.subject) == 0U;
 }
 
 }  // namespace
@@ -116,19 +100,21 @@ std::vector<Finding> check(const Config& config,
                            UserDatabase& users,
                            const ServiceNames& services) {
     std::vector<Finding> findings;
+    std::vector<Warning> warnings;
+    const ResolvedPolicy policy = resolve(config, users, warnings, WhenUnreachable::DropAllows);
     check_whole(config, findings);
+    check_subjects(warnings, findings);
     ServiceCheck service_check(services, findings);
     const bool is_session_bus = config.type && config.type->value == "session";
-    for (const PolicyBlock& block : config.policies) {
-        check_subject(block, users, findings);
-        const RulePlace place{block, is_session_bus, is_about_root(block, users)};
+    for (const PolicyBlock& block : policy.blocks) {
+        check_console(block, findings);
+        const RulePlace place{block, is_session_bus, is_about_root(block, policy)};
         for (const Rule& rule : block.rules) {
-            check_connect_subject(rule, users, findings);
             check_rule(rule, place, findings);
             service_check.check(rule);
         }
     }
-    check_reach(config, users, findings);
+    check_reach(policy, findings);
     std::stable_sort(findings.begin(), findings.end(), [](const auto& left, const auto& right) {
         const auto place = [](const Location& at) { return std::tie(at.file, at.line, at.column); };
         return place(left.location) < place(right.location);

@@ -37,6 +37,7 @@ struct Finding {
 };
 
 /// In the order of files and lines. `services` empty: nothing is said about services.
+/// Errors: ConfigError where the user database can't be asked about somebody who is denied things.
 [[nodiscard]] std::vector<Finding> check(const Config& config,
                                          UserDatabase& users,
                                          const ServiceNames& services);

@@ -18,6 +18,7 @@
 #include "policy/explain.h"
 #include "policy/rule_cover.h"
 #include "policy/rule_match.h"
+#include "policy/rule_scope.h"
 
 namespace buzon::policy {
 
@@ -25,8 +26,7 @@ namespace {
 
 constexpr std::size_t kKinds = std::variant_size_v<decltype(Rule::match)>;
 
-/// Context and id of user or group.
-using Scope = std::pair<PolicyContext, std::uint32_t>;
+using Scope = RuleScope;
 
 struct Placed {
     const Rule* rule;
@@ -104,10 +104,10 @@ bool wants_log(const Rule& rule) {
 
 class ReachCheck {
 public:
-    ReachCheck(const Config& config, UserDatabase& users, std::vector<Finding>& findings)
-        : files_(config.files), findings_(findings) {
-        for (const PolicyBlock& block : config.policies) {
-            const auto scope = scope_of(block, users);
+    ReachCheck(const ResolvedPolicy& policy, std::vector<Finding>& findings)
+        : files_(policy.files), findings_(findings) {
+        for (const PolicyBlock& block : policy.blocks) {
+            const auto scope = scope_of(block, policy);
             if (!scope) continue;
             for (const Rule& rule : block.rules) {
                 scopes_[*scope].push_back({&rule, &block});
@@ -126,20 +126,6 @@ public:
     }
 
 private:
-    static std::optional<Scope> scope_of(const PolicyBlock& block, UserDatabase& users) {
-        if (block.context == PolicyContext::User) {
-            const auto user = users.user(block.subject);
-            if (!user) return {};
-            return Scope{block.context, user->uid};
-        }
-        if (block.context == PolicyContext::Group) {
-            const auto group = users.group(block.subject);
-            if (!group) return {};
-            return Scope{block.context, *group};
-        }
-        return Scope{block.context, 0};
-    }
-
     void walk(const Scope& scope, const std::vector<Placed>& rules, WalkedRules& walked) {
         auto& ahead = counts_[scope];
         for (auto placed = rules.rbegin(); placed != rules.rend(); ++placed) {
@@ -246,8 +232,8 @@ private:
 
 }  // namespace
 
-void check_reach(const Config& config, UserDatabase& users, std::vector<Finding>& findings) {
-    ReachCheck(config, users, findings).run();
+void check_reach(const ResolvedPolicy& policy, std::vector<Finding>& findings) {
+    ReachCheck(policy, findings).run();
 }
 
 }  // namespace buzon::policy

@@ -6,10 +6,11 @@
 #include <vector>
 
 #include "policy/check.h"
+#include "policy/resolved_policy.h"
 
 namespace buzon::policy {
 
 /// Appends to `findings`, in no order. Blocks of unknown users and groups are left out.
-void check_reach(const Config& config, UserDatabase& users, std::vector<Finding>& findings);
+void check_reach(const ResolvedPolicy& policy, std::vector<Finding>& findings);
 
 }  // namespace buzon::policy

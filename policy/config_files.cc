@@ -74,7 +74,7 @@ public:
     Loader(const ConfigEnvironment& environment, FileSource& source)
         : environment_(environment), source_(source) {}
 
-    Config load(const std::string& path);
+    Config load(const std::string& path, ConfigRole role);
     void include_file(const IncludeRequest& request, Config& config) override;
     void include_directory(const IncludeRequest& request, Config& config) override;
 
@@ -102,7 +102,7 @@ std::string normal_form(const std::string& path) {
     return std::filesystem::path(path).lexically_normal().string();
 }
 
-Config Loader::load(const std::string& given_path) {
+Config Loader::load(const std::string& given_path, ConfigRole role) {
     const std::string path = std::filesystem::absolute(given_path).string();
     const auto text = source_.read(path);
     if (!text) {
@@ -111,7 +111,7 @@ Config Loader::load(const std::string& given_path) {
     }
     Config config;
     interpret(path, *text, config);
-    if (config.listen.empty()) {
+    if (role == ConfigRole::Whole && config.listen.empty()) {
         throw ConfigError(path, 1, 1, "no <listen> element; the bus needs at least one address");
     }
     config.files = std::move(files_);
@@ -264,8 +264,9 @@ bus::Result<std::vector<std::string>, int> DiskFiles::list(const std::string& di
 
 Config load_config(const std::string& path,
                    const ConfigEnvironment& environment,
-                   FileSource& files) {
-    return Loader(environment, files).load(path);
+                   FileSource& files,
+                   ConfigRole role) {
+    return Loader(environment, files).load(path, role);
 }
 
 }  // namespace buzon::policy

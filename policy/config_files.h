@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -40,9 +41,15 @@ inline constexpr std::size_t kMaxConfigElements = std::size_t{1} << 18;
 inline constexpr unsigned kMaxConfigFiles = 4096;
 inline constexpr unsigned kMaxIncludeDepth = 64;
 
+enum class ConfigRole : std::uint8_t {
+    Whole,  // what a bus starts with: it must say where to listen
+    Part,   // what another file includes
+};
+
 /// Reads `path` and all that it includes.
 [[nodiscard]] Config load_config(const std::string& path,
                                  const ConfigEnvironment& environment,
-                                 FileSource& files);
+                                 FileSource& files,
+                                 ConfigRole role = ConfigRole::Whole);
 
 }  // namespace buzon::policy
