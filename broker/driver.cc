@@ -98,6 +98,9 @@ Driver::Outcome Driver::run(DriverMethodId id, DriverCall& call) {
         case DriverMethodId::GetAllMatchRules: return get_all_match_rules(call);
         case DriverMethodId::GetMachineId: return get_machine_id(call);
         case DriverMethodId::Ping: return ping(call);
+        case DriverMethodId::ExplainPolicy: return explain_policy(call);
+        case DriverMethodId::ExplainOwnPolicy: return explain_own_policy(call);
+        case DriverMethodId::ExplainConnectPolicy: return explain_connect_policy(call);
     }
     return {};
 }

@@ -2,7 +2,7 @@
 // org.freedesktop.DBus itself: which method a call means, whether it may be made, what it answers.
 // Methods are rows of one table (driver.cc), which introspection is made from as well; handlers
 // stand by subject in driver_names.cc, driver_matches.cc, driver_credentials.cc,
-// driver_activation.cc, driver_stats.cc and driver_standard.cc.
+// driver_activation.cc, driver_stats.cc, driver_standard.cc and driver_policy.cc.
 // Source: D-Bus Specification, "Message Bus Messages"; dbus-daemon where the text is silent.
 #pragma once
 
@@ -17,8 +17,10 @@
 #include "broker/driver_table.h"
 #include "broker/judge.h"
 #include "broker/name_signals.h"
+#include "broker/policy_question.h"
 #include "bus/message.h"
 #include "bus/wire_reader.h"
+#include "policy/explain_report.h"
 
 namespace buzon::broker {
 
@@ -104,6 +106,23 @@ private:
     Outcome get_stats(DriverCall& call);
     Outcome get_connection_stats(DriverCall& call);
     Outcome get_all_match_rules(DriverCall& call);
+
+    struct PolicyParty;
+    Outcome explain_policy(DriverCall& call);
+    Outcome explain_own_policy(DriverCall& call);
+    Outcome explain_connect_policy(DriverCall& call);
+    [[nodiscard]] bus::Result<PolicyQuestion, Refusal> read_question(DriverCall& call) const;
+    [[nodiscard]] PolicyParty policy_party(const AskedParty& asked) const;
+    [[nodiscard]] static policy::MessageFacts facts_of(const PolicyQuestion& question,
+                                                       const PolicyParty& sender);
+    [[nodiscard]] policy::ExplanationReport explain_send_side(DriverCall& call,
+                                                              const PolicyQuestion& question,
+                                                              const PolicyParty& sender,
+                                                              const PolicyParty& receiver) const;
+    [[nodiscard]] policy::ExplanationReport explain_receive_side(DriverCall& call,
+                                                                 const PolicyQuestion& question,
+                                                                 const PolicyParty& sender,
+                                                                 const PolicyParty& receiver) const;
 
     [[nodiscard]] std::optional<Refusal> check_requested_name(const Peer& caller,
                                                               std::string_view name,

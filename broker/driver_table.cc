@@ -62,6 +62,12 @@ constexpr auto kPeerMethods = std::to_array<DriverMethod>({
     {Id::Ping, "Ping", "", ""},
 });
 
+constexpr auto kPolicyMethods = std::to_array<DriverMethod>({
+    {Id::ExplainPolicy, "Explain", "a{sv}", "a{sv}a{sv}", DriverCondition::Privileged},
+    {Id::ExplainOwnPolicy, "ExplainOwn", "sa{sv}", "a{sv}", DriverCondition::Privileged},
+    {Id::ExplainConnectPolicy, "ExplainConnect", "a{sv}", "a{sv}", DriverCondition::Privileged},
+});
+
 constexpr std::string_view kPropertiesInterface = "org.freedesktop.DBus.Properties";
 
 constexpr auto kInterfaces = std::to_array<DriverInterface>({
@@ -71,6 +77,8 @@ constexpr auto kInterfaces = std::to_array<DriverInterface>({
     {"org.freedesktop.DBus.Monitoring", DriverPlace::CanonicalPath, kMonitoringMethods},
     {"org.freedesktop.DBus.Debug.Stats", DriverPlace::CanonicalPath, kStatsMethods},
     {"org.freedesktop.DBus.Peer", DriverPlace::AnyPath, kPeerMethods},
+    // Ours come last, behind all that dbus-daemon has.
+    {"org.buzon.Policy1", DriverPlace::CanonicalPath, kPolicyMethods},
 });
 
 void add_arguments(introspection::Method& method,

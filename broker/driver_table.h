@@ -41,6 +41,9 @@ enum class DriverMethodId : std::uint8_t {
     GetAllMatchRules,
     GetMachineId,
     Ping,
+    ExplainPolicy,
+    ExplainOwnPolicy,
+    ExplainConnectPolicy,
 };
 
 /// Where a method answers and to whom.
