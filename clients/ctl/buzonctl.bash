@@ -40,6 +40,8 @@ _buzonctl_words() {
         introspect:2 | call:2 | get-property:2 | set-property:2) _buzonctl_interfaces "$1" "$2" ;;
         call:3) _buzonctl_members "$1" "$2" "$3" method ;;
         get-property:*) _buzonctl_members "$1" "$2" "$3" property ;;
+        policy:0) printf '%s\n' explain check diff ;;
+        policy:*) compgen -f -- "$cur" ;;
         set-property:3) _buzonctl_members "$1" "$2" "$3" property writable ;;
     esac
 }
@@ -47,11 +49,13 @@ _buzonctl_words() {
 _buzonctl() {
     local cur prev words cword
     _init_completion -n =: || return
-    local verbs='list status tree introspect call get-property set-property emit monitor help'
+    local verbs='list status tree introspect call get-property set-property emit monitor policy help'
     local flags='--system --user --no-legend --full --no-pager --show-machine --unique --acquired
-        --activatable --list --xml-interface --quiet --verbose --help --version'
+        --activatable --connect --broadcast --eavesdrop --strict --list --xml-interface --quiet --verbose --help --version'
     local valued='--address= --json= --watch-bind= --augment-creds= --expect-reply= --auto-start=
-        --allow-interactive-authorization= --timeout= --destination= --match='
+        --allow-interactive-authorization= --timeout= --destination= --match=
+        --config= --sender= --uid= --gid= --receiver= --receiver-uid= --receiver-gid= --type= --path=
+        --interface= --member= --error= --reply= --fds= --own='
 
     local word verb='' arguments=()
     for word in "${words[@]:1:cword-1}"; do
@@ -64,7 +68,13 @@ _buzonctl() {
     local candidates
     case $cur in
         --json=*) cur=${cur#*=} candidates='short pretty off' ;;
-        --destination=*) cur=${cur#*=} candidates=$(_buzonctl_names) ;;
+        --destination=* | --sender=* | --receiver=* | --own=*)
+            cur=${cur#*=} candidates=$(_buzonctl_names) ;;
+        --type=*) cur=${cur#*=} candidates='method_call method_return error signal' ;;
+        --reply=*) cur=${cur#*=} candidates='requested unrequested' ;;
+        --uid=* | --receiver-uid=*) cur=${cur#*=} candidates=$(compgen -u) ;;
+        --gid=* | --receiver-gid=*) cur=${cur#*=} candidates=$(compgen -g) ;;
+        --config=*) cur=${cur#*=} candidates=$(compgen -f -- "${cur#*=}") ;;
         --watch-bind=* | --augment-creds=* | --expect-reply=* | --auto-start=* | \
             --allow-interactive-authorization=*) cur=${cur#*=} candidates='yes no' ;;
         -*) candidates="$flags $valued" ;;

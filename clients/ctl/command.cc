@@ -29,6 +29,8 @@ constexpr Command kCommands[] = {
     {"emit", "OBJECT INTERFACE SIGNAL [SIGNATURE [ARGUMENT...]]", "Emit a signal", 3, kAny,
      run_emit},
     {"monitor", "[SERVICE...]", "Show messages as they pass", 0, kAny, run_monitor},
+    {"policy", "explain|check|diff [FILE...]", "Explain, check and compare who may do what", 1, kAny, run_policy,
+     2},
     {"help", "", "Show this help", 0, kAny, run_help},
 };
 
@@ -36,6 +38,14 @@ constexpr Command kCommands[] = {
 
 std::span<const Command> commands() {
     return kCommands;
+}
+
+int failure_status(std::span<const std::string> words) {
+    const auto verb =
+        std::ranges::find_if(words, [](const std::string& word) { return !word.starts_with('-'); });
+    if (verb == words.end()) return 1;
+    const auto* const command = std::ranges::find(kCommands, *verb, &Command::verb);
+    return command == std::end(kCommands) ? 1 : command->failure_status;
 }
 
 const Command& find_command(const Options& options) {

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "clients/ctl/options.h"
@@ -20,12 +21,17 @@ struct Command {
     std::size_t min_arguments;
     std::size_t max_arguments;
     int (*run)(const Options& options);
+    /// The exit status where it can't be done at all.
+    int failure_status = 1;
 };
 
 [[nodiscard]] std::span<const Command> commands();
 
 /// The row of `options.verb`, whose number of arguments is right. Errors: UsageError.
 [[nodiscard]] const Command& find_command(const Options& options);
+
+/// What to exit with if `words`, a command line that may be wrong, can't be carried out.
+[[nodiscard]] int failure_status(std::span<const std::string> words);
 
 int run_list(const Options& options);
 int run_status(const Options& options);
@@ -36,6 +42,7 @@ int run_get_property(const Options& options);
 int run_set_property(const Options& options);
 int run_emit(const Options& options);
 int run_monitor(const Options& options);
+int run_policy(const Options& options);
 int run_help(const Options& options);
 
 }  // namespace buzon::clients

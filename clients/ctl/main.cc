@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Exit status: 0, or 1 where anything went wrong; busctl knows no others.
+// Exit status: 0, or 1 where anything went wrong; busctl knows no others. `policy` answers with 0
+// or 1, and what went wrong is 2.
 #include <clocale>
 #include <cstdio>
 #include <exception>
@@ -31,12 +32,13 @@ int with_output_written(int status) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    const std::vector<std::string> words(argv + 1, argv + argc);
     try {
-        return with_output_written(run(std::vector<std::string>(argv + 1, argv + argc)));
+        return with_output_written(run(words));
     } catch (const sdbus::Error& error) {
         complain(error);
     } catch (const std::exception& error) {
         complain(error.what());
     }
-    return 1;
+    return failure_status(words);
 }

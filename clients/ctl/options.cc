@@ -93,7 +93,7 @@ void add_message_options(CLI::App& app, Options& options) {
            [&options](const std::string& text) { options.bus.timeout = parse_time_span(text); },
            "How long to wait for a reply (default: 25s)")
         ->type_name("TIME");
-    app.add_option("--destination", options.destination, "emit: send to SERVICE only")
+    app.add_option("--destination", options.destination, "emit, policy explain: send to SERVICE only")
         ->type_name("SERVICE");
     app.add_option_function<std::vector<std::string>>(
            "--match",
@@ -115,6 +115,7 @@ void add_all(CLI::App& app, Options& options, Requests& requests) {
     add_output_options(app, options);
     add_list_options(app, options);
     add_message_options(app, options);
+    add_policy_options(app, options.policy);
 }
 
 /// CLI11 hands over what it does not know, in order and unchanged (a vector option would take

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "clients/ctl/bus_connection.h"
+#include "clients/ctl/policy_options.h"
 #include "clients/ctl/value_json.h"
 
 namespace buzon::clients {
@@ -35,6 +36,8 @@ struct Options {
     std::string destination{};
 
     std::vector<std::string> matches{};
+
+    PolicyOptions policy{};
 
     /// The verb, `list` if none was given, and what stood behind it.
     std::string verb = "list";

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "clients/ctl/policy_command.h"
+#include "clients/ctl/policy_files.h"
+#include "clients/ctl/value_text.h"
+#include "policy/check.h"
+#include "policy/config_files.h"
+#include "policy/service_names.h"
+
+namespace buzon::clients {
+namespace {
+
+/// A finding that knows its file by name.
+struct PlacedFinding {
+    std::string file;
+    policy::Finding finding;
+};
+
+std::vector<PlacedFinding> findings_in(const std::string& path) {
+    policy::SystemUserDatabase users;
+    policy::DiskFiles files;
+    const policy::Config config = load_config_file(path);
+    std::vector<PlacedFinding> placed;
+    for (auto& finding : policy::check(config, users, policy::read_service_names(config, files))) {
+        placed.push_back({config.files.name(finding.location.file), std::move(finding)});
+    }
+    return placed;
+}
+
+void print(const PlacedFinding& placed) {
+    const auto& [severity, location, kind, text, advice] = placed.finding;
+    // As compilers write it, so that editors find the place.
+    const auto place = location.line == 0
+                           ? placed.file
+                           : fmt::format("{}:{}:{}", placed.file, location.line, location.column);
+    fmt::print("{}: {}: {} [{}]\n", escape_controls(place), policy::to_text(severity),
+               escape_controls(text), kind);
+    if (!advice.empty()) fmt::print("    {}\n", escape_controls(advice));
+}
+
+Json to_json(const PlacedFinding& placed) {
+    const auto& [severity, location, kind, text, advice] = placed.finding;
+    return {{"file", placed.file},
+            {"line", location.line},
+            {"column", location.column},
+            {"severity", policy::to_text(severity)},
+            {"kind", kind},
+            {"text", text},
+            {"advice", advice}};
+}
+
+void print_all(const std::vector<PlacedFinding>& findings, const Options& options) {
+    if (options.json != JsonMode::Off) {
+        Json array = Json::array();
+        for (const auto& placed : findings)
+            array.push_back(to_json(placed));
+        fmt::print("{}\n", to_text(array, options.json));
+        return;
+    }
+    for (const auto& placed : findings)
+        print(placed);
+}
+
+}  // namespace
+
+int check_policy(const Options& options) {
+    std::vector<std::string> paths(options.arguments.begin() + 1, options.arguments.end());
+    if (paths.empty()) paths.push_back(standard_config_file(options.bus.scope));
+    std::vector<PlacedFinding> findings;
+    for (const auto& path : paths) {
+        for (auto& placed : findings_in(path))
+            findings.push_back(std::move(placed));
+    }
+    print_all(findings, options);
+    const bool matters = std::any_of(findings.begin(), findings.end(), [&](const auto& placed) {
+        return options.policy.strict || placed.finding.severity != policy::Severity::Note;
+    });
+    return matters ? 1 : 0;
+}
+
+}  // namespace buzon::clients

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clients/ctl/policy_files.h"
+
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "clients/ctl/complaint.h"
+#include "policy/config_environment.h"
+#include "policy/config_files.h"
+
+namespace buzon::clients {
+
+policy::Config load_config_file(const std::string& path) {
+    policy::DiskFiles files;
+    policy::Config config =
+        policy::load_config(path, policy::process_environment(), files, policy::ConfigRole::Part);
+    if (config.listen.empty()) {
+        complain(
+            fmt::format("{} has no <listen>: it is taken for a part of a configuration, "
+                        "without the rest",
+                        path));
+    }
+    return config;
+}
+
+LoadedPolicy load_policy(const std::string& path, policy::UserDatabase& users) {
+    LoadedPolicy loaded{load_config_file(path), {}, nullptr};
+    std::vector<policy::Warning> warnings = loaded.config.warnings;
+    loaded.resolved =
+        policy::resolve(loaded.config, users, warnings, policy::WhenUnreachable::DropAllows);
+    loaded.set = policy::PolicySet::create(loaded.resolved);
+    for (const auto& [location, text] : warnings) {
+        complain(fmt::format("{}: {}", loaded.config.files.describe(location), text));
+    }
+    return loaded;
+}
+
+std::string standard_config_file(BusScope scope) {
+    return scope == BusScope::User ? "/usr/share/dbus-1/session.conf"
+                                   : "/usr/share/dbus-1/system.conf";
+}
+
+}  // namespace buzon::clients
