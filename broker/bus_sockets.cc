@@ -9,24 +9,29 @@ namespace buzon::broker {
 
 BusSockets::BusSockets(LauncherClient& launcher,
                        const std::optional<std::string>& address,
-                       const std::vector<ListenAddress>& listen) {
-    if (address) {
-        bind(launcher, *address);
-        return;
-    }
-    for (const auto& [text, place] : listen) {
-        try {
-            bind(launcher, text);
-        } catch (const std::runtime_error& error) {
-            throw std::runtime_error(fmt::format("{}: {}", place, error.what()));
-        }
+                       const std::vector<ListenAddress>& listen)
+    : asked_(address ? std::vector<ListenAddress>{{*address, ""}} : listen) {
+    for (std::size_t i = 0; i < asked_.size(); ++i) {
+        if (i - entries_.size() >= LauncherClient::kMaxCallsUnderWay) take(launcher);
+        launcher.ask_to_bind(asked_[i].text);
     }
 }
 
-void BusSockets::bind(LauncherClient& launcher, const std::string& address) {
-    auto [sockets, files] = launcher.bind(address);
-    files_.insert(files_.end(), files.begin(), files.end());
-    entries_.push_back({std::move(sockets), bus::generate_guid()});
+void BusSockets::take(LauncherClient& launcher) {
+    const std::string& place = asked_[entries_.size()].place;
+    try {
+        auto [sockets, files] = launcher.take_bound();
+        files_.insert(files_.end(), files.begin(), files.end());
+        entries_.push_back({std::move(sockets), bus::generate_guid()});
+    } catch (const std::runtime_error& error) {
+        if (place.empty()) throw;
+        throw std::runtime_error(fmt::format("{}: {}", place, error.what()));
+    }
+}
+
+void BusSockets::take_all(LauncherClient& launcher) {
+    while (entries_.size() < asked_.size())
+        take(launcher);
 }
 
 void BusSockets::listen(Broker& broker) {

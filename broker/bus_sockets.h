@@ -19,11 +19,13 @@ namespace buzon::broker {
 
 class BusSockets {
 public:
-    /// Has `address` bound, or where that is absent, every address of `listen`. Where one of them
-    /// is a list, the first entry that can be bound.
+    /// Asks for `address`, or where that is absent, for every address of `listen`. Where one of
+    /// them is a list, the first entry that can be bound.
     BusSockets(LauncherClient& launcher,
                const std::optional<std::string>& address,
                const std::vector<ListenAddress>& listen);
+    /// Takes what has been asked for.
+    void take_all(LauncherClient& launcher);
 
     /// From now on clients can connect, and are served once the loop runs.
     void listen(Broker& broker);
@@ -39,8 +41,9 @@ private:
         bus::Guid guid;
     };
 
-    void bind(LauncherClient& launcher, const std::string& address);
+    void take(LauncherClient& launcher);
 
+    std::vector<ListenAddress> asked_;
     std::vector<Entry> entries_;
     std::vector<SocketFileFacts> files_;
 };

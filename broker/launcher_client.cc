@@ -30,9 +30,11 @@ bus::Result<void, LinkError> send_request(MessageStream& stream,
                                           bus::MessageBuilder& builder,
                                           LauncherRequest request,
                                           std::uint32_t serial,
-                                          MessageStream::Waiting waiting) {
+                                          MessageStream::Waiting waiting,
+                                          std::uint8_t flags) {
     const LauncherMethod& method = method_of(request);
     return stream.send(builder.build({.type = bus::MessageType::MethodCall,
+                                      .flags = flags,
                                       .serial = serial,
                                       .path = kLauncherPath,
                                       .interface = kLauncherInterface,
@@ -41,22 +43,22 @@ bus::Result<void, LinkError> send_request(MessageStream& stream,
                        waiting);
 }
 
-void LauncherClient::send(LauncherRequest request) {
+void LauncherClient::send(LauncherRequest request, std::uint8_t flags) {
     const auto sent = send_request(stream_, builder_, request, ++serial_,
-                                   MessageStream::Waiting::AsLongAsItTakes);
+                                   MessageStream::Waiting::AsLongAsItTakes, flags);
     if (!sent) fail(sent.error());
 }
 
 bus::Message LauncherClient::wait() {
     auto message = stream_.wait();
     if (!message) fail(message.error());
-    if (message->header().reply_serial != serial_) fail(LinkError::Broken);
+    if (message->header().reply_serial != answered_ + 1) fail(LinkError::Broken);
     return std::move(*message);
 }
 
-bus::Message LauncherClient::call(LauncherRequest request) {
-    send(request);
+bus::Message LauncherClient::take_answer() {
     bus::Message answer = wait();
+    ++answered_;
     if (answer.header().type == bus::MessageType::Error)
         throw std::runtime_error(error_text(answer));
     return answer;
@@ -69,15 +71,20 @@ LoadedConfiguration LauncherClient::load() {
         auto progress = assembly.take(wait());
         if (!progress) fail(LinkError::Broken);
         if (!*progress) continue;
+        ++answered_;
         LoadOutcome& outcome = **progress;
         if (!outcome) throw std::runtime_error(outcome.error());
         return std::move(*outcome);
     }
 }
 
-PassedSockets LauncherClient::bind(const std::string& address) {
+void LauncherClient::ask_to_bind(const std::string& address) {
     builder_.start_body().write_string(address);
-    const bus::Message answer = call(LauncherRequest::Bind);
+    send(LauncherRequest::Bind);
+}
+
+PassedSockets LauncherClient::take_bound() {
+    const bus::Message answer = take_answer();
     const auto bound = read_bound(body_of(answer));
     const std::size_t passed = answer.descriptors() ? answer.descriptors()->descriptors.size() : 0;
     if (!bound || bound->size() != passed) fail(LinkError::Broken);
@@ -93,9 +100,18 @@ PassedSockets LauncherClient::bind(const std::string& address) {
     return result;
 }
 
-std::vector<std::string> LauncherClient::settle(const SettleOrder& order) {
+void LauncherClient::ask_to_settle(const SettleOrder& order) {
     write_settle(order, builder_.start_body());
-    auto warnings = read_texts(body_of(call(LauncherRequest::Settle)));
+    send(LauncherRequest::Settle);
+}
+
+void LauncherClient::tell_to_settle(const SettleOrder& order) {
+    write_settle(order, builder_.start_body());
+    send(LauncherRequest::Settle, bus::kFlagNoReplyExpected);
+}
+
+std::vector<std::string> LauncherClient::take_settled() {
+    auto warnings = read_texts(body_of(take_answer()));
     if (!warnings) fail(LinkError::Broken);
     return std::move(*warnings);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls to the launcher that are waited for, while the bus starts and serves nobody yet. There is
-// no deadline: a name service that is slow at boot is no reason not to have a bus, and whoever
-// starts us has his own.
+// Calls to the launcher that are waited for, while the bus starts and serves nobody yet. Several
+// may be on their way; answers are taken in the order of the calls. There is no deadline: a name
+// service that is slow at boot is no reason not to have a bus, and whoever starts us has his own.
 // Errors: std::runtime_error with the launcher's text, or with what became of it.
 #pragma once
 
@@ -20,7 +20,8 @@ bus::Result<void, LinkError> send_request(MessageStream& stream,
                                           bus::MessageBuilder& builder,
                                           LauncherRequest request,
                                           std::uint32_t serial,
-                                          MessageStream::Waiting waiting);
+                                          MessageStream::Waiting waiting,
+                                          std::uint8_t flags = 0);
 
 struct PassedSockets {
     std::vector<bus::BoundSocket> sockets;  // their files are the launcher's
@@ -32,18 +33,26 @@ public:
     explicit LauncherClient(MessageStream& stream) : stream_(stream) {}
 
     [[nodiscard]] LoadedConfiguration load();
-    [[nodiscard]] PassedSockets bind(const std::string& address);
+
+    /// Calls that may be on their way at once without either side waiting for the other to read.
+    static constexpr std::size_t kMaxCallsUnderWay = 16;
+    void ask_to_bind(const std::string& address);
+    [[nodiscard]] PassedSockets take_bound();
+    void ask_to_settle(const SettleOrder& order);
     /// Returns warnings.
-    [[nodiscard]] std::vector<std::string> settle(const SettleOrder& order);
+    [[nodiscard]] std::vector<std::string> take_settled();
+    /// Without an answer, unless it fails: a spare has to say nothing else.
+    void tell_to_settle(const SettleOrder& order);
 
 private:
-    void send(LauncherRequest request);
+    void send(LauncherRequest request, std::uint8_t flags = 0);
     bus::Message wait();
-    bus::Message call(LauncherRequest request);
+    bus::Message take_answer();
 
     MessageStream& stream_;
     bus::MessageBuilder builder_;
     std::uint32_t serial_ = 0;
+    std::uint32_t answered_ = 0;
 };
 
 }  // namespace buzon::broker

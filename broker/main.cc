@@ -99,12 +99,13 @@ public:
         }
         LauncherClient launcher(launcher_->stream());
         sockets_.emplace(launcher, options_.address, start.listen);
+        settle_launchers(launcher, start);
+        sockets_->take_all(launcher);
         close_passed_sockets();
         raise_descriptor_limit(log_);
         if (start.identity) become(*start.identity, log_);
-        settle_launchers(launcher, start);
-        for (const std::string& text : loaded.settings.warnings)
-            log_.warning("{}", text);
+        log_warnings(launcher.take_settled());
+        log_warnings(loaded.settings.warnings);
         serve(start, {loaded.settings.limits, policy::PolicySet::create(loaded.policy)});
     }
 
@@ -122,9 +123,13 @@ private:
                           .reset_umask = background_ && !start.keep_umask,
                           .keep_standard_error = !background_ || keeps_standard_error(),
                           .transient_directories = {}};
-        (void)LauncherClient(spare_->stream()).settle(order);
+        LauncherClient(spare_->stream()).tell_to_settle(order);
         order.transient_directories = start.transient_directories;
-        for (const std::string& text : launcher.settle(order))
+        launcher.ask_to_settle(order);
+    }
+
+    void log_warnings(const std::vector<std::string>& texts) {
+        for (const std::string& text : texts)
             log_.warning("{}", text);
     }
 

@@ -21,6 +21,8 @@ constexpr std::size_t kPartBytes = std::size_t{48} << 10;
 // What the kernel passes with one message.
 constexpr std::size_t kMaxPassedSockets = 253;
 
+constexpr std::string_view kStartIsOver = "the start of the bus is over";
+
 std::string environment_variable(const char* name) {
     const char* const value = std::getenv(name);
     return value ? value : "";
@@ -116,7 +118,8 @@ Launcher::Outcome Launcher::send_policy(const bus::Message& call,
 Launcher::Outcome Launcher::bind(const bus::Message& call) {
     const auto text = read_text(body_of(call));
     if (!text) return bus::Unexpected{LinkError::Broken};
-    if (stage_ != LauncherStage::Starting) return refuse(call, "the start of the bus is over");
+    if (stage_ != LauncherStage::Starting || start_failed_) return refuse(call, kStartIsOver);
+    start_failed_ = true;
     std::vector<BoundAnswer> answers;
     std::vector<bus::FileDescriptor> sockets;
     for (bus::BoundSocket& bound : bind_listen_address(*text)) {
@@ -124,6 +127,7 @@ Launcher::Outcome Launcher::bind(const bus::Message& call) {
         sockets.push_back(std::move(bound.socket));
         files_.push_back(std::move(bound.file));
     }
+    start_failed_ = false;
     write_bound(answers, start_body());
     return reply(call, LauncherRequest::Bind,
                  bus::make_ref<const bus::DescriptorSet>(std::move(sockets)));
@@ -132,7 +136,7 @@ Launcher::Outcome Launcher::bind(const bus::Message& call) {
 Launcher::Outcome Launcher::settle(const bus::Message& call) {
     const auto order = read_settle(body_of(call));
     if (!order) return bus::Unexpected{LinkError::Broken};
-    if (stage_ != LauncherStage::Starting) return refuse(call, "the start of the bus is over");
+    if (stage_ != LauncherStage::Starting || start_failed_) return refuse(call, kStartIsOver);
     stage_ = LauncherStage::Settled;
     settle_launcher(*order, link_.fd());
     write_texts(make_transient_directories(order->transient_directories), start_body());

@@ -54,6 +54,7 @@ private:
     ConfigurationReader reader_;
     MessageStream link_;
     LauncherStage stage_;
+    bool start_failed_ = false;  // and the rights are still needed to take back what was done
     bus::MessageBuilder builder_;
     std::uint32_t serial_ = 0;
     std::vector<bus::SocketFile> files_;

@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The launcher beside the bus: its processes, what they hold, and reloads while one of them fails.
+Only for buzond; what a reload does to the bus itself is compared with dbus-daemon in process_test.
+"""
+
+import contextlib
+import os
+import signal
+import threading
+import unittest
+
+import harness
+from process_case import ProcessTestCase
+from rawclient import BUS_NAME, BUS_PATH, BusError, RawClient, parse_address
+from waiting import DEADLINE, read_lines, wait_until
+from wire import CALL, Message
+
+NAME = "buzond-launch"
+DENY_NEW = harness.ALLOW_EVERYTHING.replace(
+    "</policy>", '<deny own="com.example.New"/></policy>')
+BOMB = ('<!DOCTYPE b [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">'
+        '<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;"><!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;">'
+        '<!ENTITY e "&d;&d;&d;&d;&d;&d;&d;&d;"><!ENTITY f "&e;&e;&e;&e;&e;&e;&e;&e;">]>'
+        '<busconfig><type>&f;</type></busconfig>')
+
+
+def status_of(pid):
+    """The fields of /proc/PID/status that are one word; none where the process has gone."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+            return dict(line.split()[:2] for line in file.read().replace(":", " ").splitlines()
+                        if len(line.split()) >= 2)
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+
+
+def children(pid):
+    """Pids of the children of `pid`, zombies among them, in the order of their numbers."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and status_of(entry).get("PPid") == str(pid):
+            found.append(int(entry))
+    return sorted(found)
+
+
+def descriptors(pid):
+    folder = f"/proc/{pid}/fd"
+    return {int(fd): os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder)}
+
+
+class LauncherTestCase(harness.BusTestCase):
+    def start(self):
+        daemon = self.start_daemon()
+        wait_until(lambda: len(children(daemon.pid)) == 2, "launcher and spare")
+        return daemon, self.connect(daemon)
+
+    def start_to_end(self):
+        """One that the test ends itself."""
+        daemon = harness.Daemon()
+        self.addCleanup(self.end, daemon)
+        return daemon, self.connect(daemon)
+
+    @staticmethod
+    def end(daemon):
+        with contextlib.suppress(AssertionError):
+            daemon.stop()
+
+    @staticmethod
+    def socket_path(daemon):
+        return parse_address(daemon.address)[0][1]["path"]
+
+    def kill(self, daemon, pid):
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: pid not in children(daemon.pid), "the launcher to be reaped")
+
+    def deny_new_name(self, daemon):
+        daemon.write_config(harness.busconfig(policy=DENY_NEW))
+
+    def assert_denied(self, client):
+        with self.assertRaises(BusError) as raised:
+            client.request_name("com.example.New")
+        self.assertEqual(raised.exception.name, "AccessDenied")
+
+
+@unittest.skipIf(harness.WRAPPER, "the wrapper has descriptors of its own")
+class Processes(LauncherTestCase):
+    def test_launcher_and_spare_are_children_with_a_name_of_their_own(self):
+        daemon, _ = self.start()
+        for pid in children(daemon.pid):
+            self.assertEqual(status_of(pid)["Name"], NAME)
+        self.assertNotEqual(status_of(daemon.pid)["Name"], NAME)
+
+    def test_they_hold_a_link_and_nothing_else(self):
+        daemon, _ = self.start()
+        for pid in children(daemon.pid):
+            held = descriptors(pid)
+            self.assertEqual([held.pop(0), held.pop(1)], ["/dev/null", "/dev/null"])
+            held.pop(2)
+            self.assertEqual(len(held), 1, held)
+            self.assertRegex(*held.values(), "^socket:")
+
+    def test_they_end_with_the_bus(self):
+        daemon, _ = self.start_to_end()
+        pids = children(daemon.pid)
+        daemon.process.terminate()
+        self.assertEqual(daemon.process.wait(DEADLINE), 0)
+        for pid in pids:
+            self.assertFalse(harness.is_running(pid))
+
+    def test_they_end_with_a_bus_that_is_killed_and_remove_its_socket(self):
+        daemon, _ = self.start_to_end()
+        path = self.socket_path(daemon)
+        pids = children(daemon.pid)
+        daemon.process.kill()
+        daemon.process.wait(DEADLINE)
+        for pid in pids:
+            wait_until(lambda: not harness.is_running(pid) or status_of(pid)["State"] == "Z",
+                       "the end of the launcher")
+        wait_until(lambda: not os.path.exists(path), "the end of the socket")
+
+    def test_signals_to_the_whole_group_are_the_brokers_affair(self):
+        daemon, client = self.start()
+        pids = children(daemon.pid)
+        for pid in pids:
+            for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+                os.kill(pid, number)
+        client.bus("ReloadConfig")
+        self.assertEqual(children(daemon.pid), pids)
+
+
+class Failures(LauncherTestCase):
+    def test_spare_takes_the_place_of_a_launcher_again_and_again(self):
+        daemon, client = self.start()
+        for _ in range(4):
+            self.kill(daemon, children(daemon.pid)[0])
+            wait_until(lambda: len(children(daemon.pid)) == 2, "a new spare")
+            client.bus("ReloadConfig")
+        self.deny_new_name(daemon)
+        client.bus("ReloadConfig")
+        self.assert_denied(client)
+        for pid in children(daemon.pid):
+            self.assertEqual(status_of(pid)["Name"], NAME)
+            self.assertLessEqual(len(descriptors(pid)), 4)
+
+    def test_spare_that_dies_is_made_anew(self):
+        daemon, client = self.start()
+        self.kill(daemon, children(daemon.pid)[1])
+        wait_until(lambda: len(children(daemon.pid)) == 2, "a new spare")
+        client.bus("ReloadConfig")
+
+    def test_socket_is_removed_by_the_spare_too(self):
+        daemon, client = self.start_to_end()
+        path = self.socket_path(daemon)
+        self.kill(daemon, children(daemon.pid)[0])
+        client.bus("ReloadConfig")
+        daemon.process.terminate()
+        self.assertEqual(daemon.process.wait(DEADLINE), 0)
+        self.assertFalse(os.path.exists(path))
+
+    def test_without_any_launcher_the_bus_goes_on_and_reloads_are_refused(self):
+        daemon, client = self.start()
+        pids = children(daemon.pid)
+        for pid in pids:  # none of them can act before both are dead
+            os.kill(pid, signal.SIGSTOP)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not children(daemon.pid), "both to be reaped")
+        with self.assertRaises(BusError) as raised:
+            client.bus("ReloadConfig")
+        self.assertEqual(raised.exception.name, "Failed")
+        self.assertIn("No launcher process is left", str(raised.exception))
+        self.assertEqual(client.request_name("com.example.New"), 1)
+        self.connect(daemon).sync()
+
+    def test_bus_goes_on_while_the_launcher_is_stopped(self):
+        daemon, client = self.start()
+        launcher = children(daemon.pid)[0]
+        os.kill(launcher, signal.SIGSTOP)
+        self.addCleanup(os.kill, launcher, signal.SIGCONT)
+        self.deny_new_name(daemon)
+        waiting = self.connect(daemon)
+        serial = waiting.send(Message(CALL, BUS_PATH, BUS_NAME, "ReloadConfig", BUS_NAME))
+        os.kill(daemon.pid, signal.SIGHUP)
+        for _ in range(20):
+            client.sync()
+        self.assertEqual(client.request_name("com.example.New"), 1)
+        client.bus("ReleaseName", "s", "com.example.New")
+        client.add_match("member='ActivatableServicesChanged'")
+        os.kill(launcher, signal.SIGCONT)
+        client.receive_signal("ActivatableServicesChanged")
+        waiting.reply_to(serial)
+        self.assert_denied(client)
+
+
+class Reloads(LauncherTestCase):
+    @harness.each([("entities that multiply", BOMB), ("an unknown element", "<busconfig><x/>"),
+                   ("a million elements", "<busconfig>" + "<fork/>" * 1000000 + "</busconfig>")])
+    def test_configuration_that_is_refused_changes_nothing(self, text):
+        daemon, client = self.start()
+        pids = children(daemon.pid)
+        daemon.write_config(text)
+        with self.assertRaises(BusError) as raised:
+            client.bus("ReloadConfig")
+        self.assertEqual(raised.exception.name, "Failed")
+        self.assertRegex(str(raised.exception), r"bus\.conf:\d+:\d+: ")
+        self.assertEqual(client.request_name("com.example.New"), 1)
+        self.assertEqual(children(daemon.pid), pids)
+
+    def test_many_rules_are_in_force_as_a_whole(self):
+        daemon, client = self.start()
+        rules = "".join(f'<deny own="com.example.N{n}"/>' for n in range(100000))
+        daemon.write_config(harness.busconfig(policy=harness.ALLOW_EVERYTHING.replace(
+            "</policy>", rules + "</policy>")))
+        client.bus("ReloadConfig")
+        for number in (0, 1, 50000, 99999):
+            with self.assertRaises(BusError):
+                client.request_name(f"com.example.N{number}")
+        self.assertEqual(client.request_name("com.example.N100000"), 1)
+
+    def test_under_load_nobody_is_cut_off_and_every_caller_is_answered(self):
+        daemon, _ = self.start()
+        good = harness.busconfig()
+        stop = threading.Event()
+        failures = []
+
+        def talk():
+            try:
+                with_client = RawClient(daemon.address)
+                while not stop.is_set():
+                    with_client.sync()
+                with_client.close()
+            except AssertionError as error:
+                failures.append(error)
+
+        talkers = [threading.Thread(target=talk) for _ in range(3)]
+        for talker in talkers:
+            talker.start()
+        client = self.connect(daemon)
+        for number in range(20):
+            daemon.write_config("<busconfig><x/></busconfig>" if number % 2 else good)
+            if number % 2:
+                with self.assertRaises(BusError):
+                    client.bus("ReloadConfig")
+            else:
+                client.bus("ReloadConfig")
+        stop.set()
+        for talker in talkers:
+            talker.join(DEADLINE)
+        self.assertEqual(failures, [])
+
+    def test_names_that_do_not_exist_are_left_out_with_a_warning(self):
+        daemon, client = self.start()
+        daemon.write_config(harness.busconfig(policy=harness.ALLOW_EVERYTHING +
+                            '<policy user="no-such-user-here"><deny own="*"/></policy>'
+                            '<policy group="no-such-group-here"><deny own="*"/></policy>'))
+        client.bus("ReloadConfig")
+        self.assertEqual(client.request_name("com.example.New"), 1)
+        self.assertIn('unknown user "no-such-user-here"', daemon.log())
+        self.assertIn('unknown group "no-such-group-here"', daemon.log())
+
+
+@unittest.skipIf(harness.WRAPPER, "the wrapper has descriptors of its own")
+class Background(ProcessTestCase):
+    def test_forked_bus_has_its_own_launchers_which_leave_the_terminal_alone(self):
+        process = self.start("--config-file=" + self.config, "--fork", "--print-pid")
+        pid = int(read_lines(process.stdout.fileno(), 1)[0])
+        self.addCleanup(self.end_pid, pid)
+        self.assertEqual(process.wait(DEADLINE), 0)
+        self.assertEqual(os.read(process.stdout.fileno(), 1), b"", "nobody holds the pipe")
+        wait_until(lambda: len(children(pid)) == 2, "launcher and spare")
+        for child in children(pid):
+            self.assertEqual({descriptors(child)[fd] for fd in (0, 1, 2)}, {"/dev/null"})
+            self.assertEqual(os.readlink(f"/proc/{child}/cwd"), "/")
+
+
+if __name__ == "__main__":
+    harness.main()
