@@ -29,8 +29,8 @@ constexpr Command kCommands[] = {
     {"emit", "OBJECT INTERFACE SIGNAL [SIGNATURE [ARGUMENT...]]", "Emit a signal", 3, kAny,
      run_emit},
     {"monitor", "[SERVICE...]", "Show messages as they pass", 0, kAny, run_monitor},
-    {"policy", "explain|check|diff [FILE...]", "Explain, check and compare who may do what", 1, kAny, run_policy,
-     2},
+    {"policy", "explain|check|diff [FILE...]", "Explain, check and compare who may do what", 1,
+     kAny, run_policy, 2},
     {"help", "", "Show this help", 0, kAny, run_help},
 };
 

@@ -93,7 +93,8 @@ void add_message_options(CLI::App& app, Options& options) {
            [&options](const std::string& text) { options.bus.timeout = parse_time_span(text); },
            "How long to wait for a reply (default: 25s)")
         ->type_name("TIME");
-    app.add_option("--destination", options.destination, "emit, policy explain: send to SERVICE only")
+    app.add_option("--destination", options.destination,
+                   "emit, policy explain: send to SERVICE only")
         ->type_name("SERVICE");
     app.add_option_function<std::vector<std::string>>(
            "--match",
