@@ -25,6 +25,7 @@ constexpr std::size_t kMessages = 8;
 enum class Shape {
     Services,
     Destination,
+    Denied,  // as Destination, but what matches is denied, so that rules are counted as well
     Prefix,
     Interface,
     Member,
@@ -64,6 +65,7 @@ Rule rule_of(Shape shape, std::size_t i) {
         case Shape::Prefix: send.destination_form = NameForm::Prefix; [[fallthrough]];
         case Shape::Services:
         case Shape::Blocks:
+        case Shape::Denied:
         case Shape::Destination: send.destination = name_of(i); break;
         case Shape::Interface: message.interface = name_of(i); break;
         case Shape::Member:
@@ -74,7 +76,7 @@ Rule rule_of(Shape shape, std::size_t i) {
         case Shape::Error: message.error_name = name_of(i); break;
         case Shape::Descriptors: message.min_fds = static_cast<std::uint32_t>(i); break;
     }
-    return send_rule(i % 2 == 0 ? Effect::Allow : Effect::Deny, std::move(send));
+    return send_rule(shape == Shape::Denied ? Effect::Deny : Effect::Allow, std::move(send));
 }
 
 bus::Ref<const PolicySet> set_of(Shape shape, std::size_t count) {
@@ -266,6 +268,7 @@ void sizes(benchmark::internal::Benchmark* benchmark) {
 
 BENCHMARK_CAPTURE(send, services, Shape::Services)->Apply(sizes);
 BENCHMARK_CAPTURE(send, destination, Shape::Destination)->Apply(sizes);
+BENCHMARK_CAPTURE(send, denied, Shape::Denied)->Apply(sizes);
 BENCHMARK_CAPTURE(send, destination_prefix, Shape::Prefix)->Apply(sizes);
 BENCHMARK_CAPTURE(send, interface, Shape::Interface)->Apply(sizes);
 BENCHMARK_CAPTURE(send, member, Shape::Member)->Apply(sizes);
