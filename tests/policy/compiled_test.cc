@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The compiled form against the rules tried one by one: the same verdict, the same deciding rule
-// and the same count, for policies and messages by chance. BUZON_TEST_SEED repeats a run.
+// and the same count, for policies and messages by chance. BUZON_TEST_SEED repeats a run, and
+// BUZON_TEST_POLICIES says how many policies each test makes.
 #include <array>
 #include <cstdlib>
+#include <optional>
 #include <random>
 #include <string>
 
@@ -18,13 +20,12 @@
 namespace buzon::policy {
 namespace {
 
-constexpr std::uint32_t kPolicies = 1500;
 constexpr std::uint32_t kQuestions = 40;
 
-std::uint32_t seed_of_this_run() {
-    const char* given = std::getenv("BUZON_TEST_SEED");
-    return given ? static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10))
-                 : std::random_device()();
+std::optional<std::uint32_t> number_from_environment(const char* name) {
+    const char* given = std::getenv(name);
+    if (!given) return std::nullopt;
+    return static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10));
 }
 
 std::string text_of(const PolicySet& set) {
@@ -70,14 +71,16 @@ protected:
         return set->snapshot_for(peer_);
     }
 
-    const std::uint32_t seed_ = seed_of_this_run();
+    const std::uint32_t seed_ =
+        number_from_environment("BUZON_TEST_SEED").value_or(std::random_device()());
+    const std::uint32_t policies_ = number_from_environment("BUZON_TEST_POLICIES").value_or(400);
     RandomPolicy random_{seed_};
     std::vector<gid_t> groups_;
     PeerIdentity peer_;
 };
 
 TEST_F(Comparison, OfOwnership) {
-    for (std::uint32_t i = 0; i < kPolicies; ++i) {
+    for (std::uint32_t i = 0; i < policies_; ++i) {
         const auto snapshot = next_snapshot();
         for (std::uint32_t j = 0; j < kQuestions / 4; ++j) {
             const auto name = random_.name();
@@ -88,7 +91,7 @@ TEST_F(Comparison, OfOwnership) {
 }
 
 TEST_F(Comparison, OfSending) {
-    for (std::uint32_t i = 0; i < kPolicies; ++i) {
+    for (std::uint32_t i = 0; i < policies_; ++i) {
         const auto snapshot = next_snapshot();
         for (std::uint32_t j = 0; j < kQuestions; ++j) {
             const MessageFacts message = random_.message();
@@ -103,7 +106,7 @@ TEST_F(Comparison, OfSending) {
 }
 
 TEST_F(Comparison, OfReceiving) {
-    for (std::uint32_t i = 0; i < kPolicies; ++i) {
+    for (std::uint32_t i = 0; i < policies_; ++i) {
         const auto snapshot = next_snapshot();
         for (std::uint32_t j = 0; j < kQuestions; ++j) {
             const MessageFacts message = random_.message();
@@ -119,7 +122,7 @@ TEST_F(Comparison, OfReceiving) {
 }
 
 TEST_F(Comparison, OfConnecting) {
-    for (std::uint32_t i = 0; i < kPolicies; ++i) {
+    for (std::uint32_t i = 0; i < policies_; ++i) {
         const auto snapshot = next_snapshot();
         ASSERT_TRUE(same(snapshot->set().may_connect(peer_, 1000),
                          may_connect_linearly(snapshot->set(), peer_, 1000), *snapshot));
@@ -127,7 +130,7 @@ TEST_F(Comparison, OfConnecting) {
 }
 
 TEST_F(Comparison, OfTheQuickAnswer) {
-    for (std::uint32_t i = 0; i < kPolicies; ++i) {
+    for (std::uint32_t i = 0; i < policies_; ++i) {
         const auto snapshot = next_snapshot();
         const MessageFacts message = random_.message();
         if (snapshot->allows_every_send()) {
