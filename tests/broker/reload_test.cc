@@ -67,6 +67,41 @@ TEST(Reload, TheBusGoesOnMeanwhileUnderTheOldPolicy) {
     EXPECT_EQ(client.next_reply().error_name, bus::error_name::kAccessDenied);
 }
 
+/// Whether a call from `caller` reaches somebody, or is refused.
+bool may_call(RawClient& caller, RawClient& callee, std::string_view destination) {
+    callee.take_all();
+    caller.call_peer(destination);
+    const auto answer = caller.next_reply();
+    EXPECT_EQ(callee.take_all().size(), answer.error_name.empty() ? 1U : 0U);
+    return answer.error_name.empty();
+}
+
+TEST(Reload, NamesHeldBeforeCountForTheRulesThatComeWithIt) {
+    TestBroker bus;
+    auto callee = RawClient::on(bus), queued = RawClient::on(bus), caller = RawClient::on(bus);
+    for (const auto* name : {"a.b", "x.y.z"})
+        callee.call("RequestName", "su", name);
+    queued.call("RequestName", "su", "a.b");
+    EXPECT_TRUE(may_call(caller, callee, "a.b"));
+
+    const auto reload = [&](std::string_view denied) {
+        bus.broker().reload();
+        bus.source().answer(TestBroker::load("", std::string(tests::kAllowAll) +
+                                                     "<policy context='mandatory'><deny " +
+                                                     std::string(denied) + "/></policy>"));
+    };
+    reload("send_destination='a.b' send_path='/'");
+    EXPECT_FALSE(may_call(caller, callee, "a.b"));
+    EXPECT_FALSE(may_call(caller, callee, "x.y.z")) << "it has the other name as well";
+    EXPECT_FALSE(may_call(caller, queued, queued.name())) << "it waits for that name";
+    callee.call("ReleaseName", "s", "a.b");
+    EXPECT_TRUE(may_call(caller, callee, "x.y.z"));
+
+    reload("send_destination_prefix='x.y' send_path='/'");
+    EXPECT_FALSE(may_call(caller, callee, "x.y.z"));
+    EXPECT_TRUE(may_call(caller, queued, "a.b"));
+}
+
 TEST(Reload, AFailureIsAnsweredAndLoggedAndChangesNothing) {
     TestBroker bus;
     auto client = RawClient::on(bus);
