@@ -8,6 +8,7 @@
 
 #include "broker/driver.h"
 #include "broker/policy_question.h"
+#include "bus/base/log.h"
 #include "policy/explain_report.h"
 #include "policy/name_list.h"
 
@@ -59,23 +60,30 @@ private:
         body_.write_string(text);
     }
     void write(const policy::ReportedRule& rule) {
-        // Rules and file names come from files of up to 16 MiB.
+        // Rules come from files of up to 16 MiB; names of files need not be UTF-8.
         constexpr std::size_t kMost = 4096;
         const auto write_text = [&](const std::string& text) {
             body_.write_string(text.size() > kMost ? "(too long to be told)" : text);
         };
         body_.align_struct();
-        write_text(rule.fate);
-        write_text(rule.why);
-        write_text(rule.file);
+        body_.write_string(rule.fate);
+        body_.write_string(rule.why);
+        body_.write_string(bus::printable(rule.file, kMost));
         body_.write_uint32(rule.line);
         write_text(rule.text);
         write_text(rule.block);
-        write_text(rule.beaten_by);
+        body_.write_string(bus::printable(rule.beaten_by, kMost));
     }
 
     bus::WireWriter& body_;
 };
+
+/// The verdict stays what the policy says; that it has no effect is worth a word.
+void add_permissive_note(policy::ExplanationReport& report, bool is_exempt) {
+    if (report.allowed || !is_exempt) return;
+    if (!report.reason.empty()) report.reason += "; ";
+    report.reason += "the bus is permissive about this: it is logged and not denied";
+}
 
 }  // namespace
 
@@ -89,6 +97,13 @@ struct Driver::PolicyParty {
     std::string subject;
 
     [[nodiscard]] policy::PeerIdentity identity() const { return {.uid = uid, .gids = gids}; }
+    /// As Judge asks: by any of its names.
+    [[nodiscard]] bool is_exempt(const PermissiveMode& permissive) const {
+        if (is_driver) return permissive.covers(bus::kDriverName);
+        return permissive.whole_bus ||
+               std::any_of(permissive.names.begin(), permissive.names.end(),
+                           [&](const std::string& name) { return names.holds(name); });
+    }
 };
 
 Driver::PolicyParty Driver::policy_party(const AskedParty& asked) const {
@@ -141,10 +156,17 @@ Driver::Outcome Driver::explain_policy(DriverCall& call) {
         receiver_asked.name = question.destination;
     const PolicyParty receiver = policy_party(receiver_asked);
 
-    auto& body = start_reply();
-    ReportWriter writer(body);
-    writer.write(explain_send_side(call, question, sender, receiver));
-    writer.write(explain_receive_side(call, question, sender, receiver));
+    auto send = explain_send_side(call, question, sender, receiver);
+    auto receive = explain_receive_side(call, question, sender, receiver);
+    const PermissiveMode& permissive = state_.identity.permissive;
+    const bool is_exempt = permissive.covers(question.destination) ||
+                           sender.is_exempt(permissive) || receiver.is_exempt(permissive);
+    add_permissive_note(send, is_exempt);
+    add_permissive_note(receive, is_exempt);
+
+    ReportWriter writer(start_reply());
+    writer.write(send);
+    writer.write(receive);
     finish_reply(call, "a{sv}a{sv}");
     return {};
 }
@@ -209,9 +231,11 @@ Driver::Outcome Driver::explain_own_policy(DriverCall& call) {
     const auto explained =
         policy::explain_own(*set.snapshot_for(owner.identity()), name, kMostRulesTold);
     call.caller.charge_turn(explained.considered * kCostPerRule);
-    ReportWriter(start_reply())
-        .write(
-            policy::report(explained, set.files(), policy::DefaultAnswer::Denied, owner.subject));
+    auto report =
+        policy::report(explained, set.files(), policy::DefaultAnswer::Denied, owner.subject);
+    const PermissiveMode& permissive = state_.identity.permissive;
+    add_permissive_note(report, permissive.covers(name) || owner.is_exempt(permissive));
+    ReportWriter(start_reply()).write(report);
     finish_reply(call, "a{sv}");
     return {};
 }

@@ -130,10 +130,9 @@ class Explain(PolicyTestCase):
             "",
             "own: allowed for uid 0, groups 0",
             f'  {place.format(FIRST + 12)}: <allow own="org.example.Mail"/>',
-            '      decides, in <policy user="root">',
+            '      in <policy user="root">: decides',
             f'  {place.format(FIRST + 2)}: <deny own="*"/>',
-            "      a <policy> of a stronger context decides: "
-            f'{place.format(FIRST + 12)}, in <policy context="default">'])
+            '      in <policy context="default">: a <policy> of a stronger context decides'])
 
     def test_hints_at_what_was_left_out(self):
         _, text = self.ctl("policy", "explain", "--config=" + self.bus.config_path,
@@ -194,6 +193,14 @@ class RunningBus(PolicyTestCase):
             policy=POLICY.replace('<deny own="*"/>', '<allow own="*"/>')))
         client.bus("ReloadConfig")
         self.assertEqual(status(), 0)
+
+    def test_tells_that_the_bus_is_permissive(self):
+        daemon = self.start_daemon(CONFIG, ["--permissive"])
+        done = subprocess.run([CTL, "--address=" + daemon.address, "policy", "explain",
+                               "--own=a.b"], stdout=subprocess.PIPE, text=True, timeout=DEADLINE,
+                              check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("permissive", done.stdout)
 
     def test_only_for_root_and_the_bus_owner(self):
         if os.getuid() != 0 or not shutil.which("setpriv"):
