@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -32,7 +33,8 @@ std::vector<PlacedFinding> findings_in(const std::string& path) {
     return placed;
 }
 
-void print(const PlacedFinding& placed) {
+/// Advice is given once for each kind.
+void print(const PlacedFinding& placed, std::set<std::string_view>& advised) {
     const auto& [severity, location, kind, text, advice] = placed.finding;
     // As compilers write it, so that editors find the place.
     const auto place = location.line == 0
@@ -40,7 +42,8 @@ void print(const PlacedFinding& placed) {
                            : fmt::format("{}:{}:{}", placed.file, location.line, location.column);
     fmt::print("{}: {}: {} [{}]\n", escape_controls(place), policy::to_text(severity),
                escape_controls(text), kind);
-    if (!advice.empty()) fmt::print("    {}\n", escape_controls(advice));
+    if (!advice.empty() && advised.insert(kind).second)
+        fmt::print("    {}\n", escape_controls(advice));
 }
 
 Json to_json(const PlacedFinding& placed) {
@@ -62,8 +65,9 @@ void print_all(const std::vector<PlacedFinding>& findings, const Options& option
         fmt::print("{}\n", to_text(array, options.json));
         return;
     }
+    std::set<std::string_view> advised;
     for (const auto& placed : findings)
-        print(placed);
+        print(placed, advised);
 }
 
 }  // namespace

@@ -107,10 +107,12 @@ ExplanationReport FileAnswer::receive() const {
 
 void append_rule(std::string& out, const policy::ReportedRule& rule) {
     const auto place = fmt::format("{}:{}", rule.file, rule.line);
-    const bool loses = !rule.beaten_by.empty();
-    fmt::format_to(std::back_inserter(out), "  {}: {}\n      {}{}{}, in {}\n",
-                   escape_controls(place), escape_controls(rule.text), rule.why, loses ? ": " : "",
-                   escape_controls(rule.beaten_by), escape_controls(rule.block));
+    // Of those that are beaten as usual, the one that beats them stands above.
+    const bool names_other = rule.fate == "void";
+    fmt::format_to(std::back_inserter(out), "  {}: {}\n      in {}: {}{}{}\n",
+                   escape_controls(place), escape_controls(rule.text), escape_controls(rule.block),
+                   rule.why, names_other ? ": " : "",
+                   names_other ? escape_controls(rule.beaten_by) : "");
 }
 
 void append_side(std::string& out,

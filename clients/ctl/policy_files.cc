@@ -27,13 +27,14 @@ policy::Config load_config_file(const std::string& path) {
 
 LoadedPolicy load_policy(const std::string& path, policy::UserDatabase& users) {
     LoadedPolicy loaded{load_config_file(path), {}, nullptr};
-    std::vector<policy::Warning> warnings = loaded.config.warnings;
-    loaded.resolved =
-        policy::resolve(loaded.config, users, warnings, policy::WhenUnreachable::DropAllows);
-    loaded.set = policy::PolicySet::create(loaded.resolved);
-    for (const auto& [location, text] : warnings) {
+    // Who is unknown is for `policy check` to say; a file left out changes the answer.
+    for (const auto& [location, text] : loaded.config.warnings) {
         complain(fmt::format("{}: {}", loaded.config.files.describe(location), text));
     }
+    std::vector<policy::Warning> unknown;
+    loaded.resolved =
+        policy::resolve(loaded.config, users, unknown, policy::WhenUnreachable::DropAllows);
+    loaded.set = policy::PolicySet::create(loaded.resolved);
     return loaded;
 }
 
