@@ -17,6 +17,11 @@ BusSockets::BusSockets(LauncherClient& launcher,
     }
 }
 
+BusSockets::~BusSockets() {
+    for (const SocketFileFacts& file : files_)
+        bus::SocketFile(file.path, file.device, file.inode).remove();
+}
+
 void BusSockets::take(LauncherClient& launcher) {
     const std::string& place = asked_[entries_.size()].place;
     try {

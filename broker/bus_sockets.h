@@ -24,6 +24,10 @@ public:
     BusSockets(LauncherClient& launcher,
                const std::optional<std::string>& address,
                const std::vector<ListenAddress>& listen);
+    BusSockets(const BusSockets&) = delete;
+    BusSockets& operator=(const BusSockets&) = delete;
+    /// Removes what is left of their files: of a launcher that had to be killed.
+    ~BusSockets();
     /// Takes what has been asked for.
     void take_all(LauncherClient& launcher);
 

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -91,7 +92,7 @@ public:
         log_target_ = log_target(options_.syslog, start.syslog);
         log_.set_output(bus::make_log_output(program, log_target_));
         if (wants_to_fork(options_.fork, start.fork)) go_to_background();
-        spare_ = fork_launcher(options_);
+        fork_spare();
         log_.set_prefix(log_prefix(start.type, ::geteuid(), ::getpid()));
 
         if (const auto path = pidfile_path(options_.pidfile, start)) {
@@ -117,13 +118,22 @@ private:
         launcher_ = fork_launcher(options_);
     }
 
+    /// A bus without one works as long as its launcher does.
+    void fork_spare() {
+        try {
+            spare_ = fork_launcher(options_);
+        } catch (const std::system_error& error) {
+            log_.warning("There is no spare launcher process: {}", error.what());
+        }
+    }
+
     void settle_launchers(LauncherClient& launcher, const StartSettings& start) {
         SettleOrder order{.identity = start.identity,
                           .in_background = background_.has_value(),
                           .reset_umask = background_ && !start.keep_umask,
                           .keep_standard_error = !background_ || keeps_standard_error(),
                           .transient_directories = {}};
-        LauncherClient(spare_->stream()).tell_to_settle(order);
+        if (spare_) LauncherClient(spare_->stream()).tell_to_settle(order);
         order.transient_directories = start.transient_directories;
         launcher.ask_to_settle(order);
     }

@@ -5,6 +5,7 @@ Only for buzond; what a reload does to the bus itself is compared with dbus-daem
 
 import contextlib
 import os
+import pwd
 import signal
 import threading
 import unittest
@@ -128,6 +129,7 @@ class Processes(LauncherTestCase):
         self.assertEqual(children(daemon.pid), pids)
 
 
+@unittest.skipIf(harness.WRAPPER, "valgrind cannot clone a process beside its parent")
 class Failures(LauncherTestCase):
     def test_spare_takes_the_place_of_a_launcher_again_and_again(self):
         daemon, client = self.start()
@@ -271,6 +273,37 @@ class Background(ProcessTestCase):
         for child in children(pid):
             self.assertEqual({descriptors(child)[fd] for fd in (0, 1, 2)}, {"/dev/null"})
             self.assertEqual(os.readlink(f"/proc/{child}/cwd"), "/")
+
+
+@unittest.skipIf(os.getuid() != 0, "only root can become somebody else")
+class Rights(ProcessTestCase):
+    def setUp(self):
+        super().setUp()
+        self.user = pwd.getpwnam("nobody")
+        self.write_config(harness.busconfig(
+            extra='<user>nobody</user><policy context="default"><allow user="*"/></policy>'))
+        process = self.start("--config-file=" + self.config, "--print-address=1")
+        self.client = RawClient(read_lines(process.stdout.fileno(), 1)[0])
+        self.addCleanup(self.client.close)
+        self.pid = process.pid
+
+    def has_become_the_user(self, pid):
+        status = status_of(pid)
+        return status and status["Uid"] == status["Gid"] == str(self.user.pw_uid) \
+            and status["Groups"] == str(self.user.pw_gid) and not int(status["CapPrm"], 16) \
+            and not int(status["CapEff"], 16)
+
+    def test_launcher_and_spare_become_the_user_too(self):
+        wait_until(lambda: [self.has_become_the_user(pid) for pid in children(self.pid)]
+                   == [True, True], "both to give up their rights")
+
+    def test_later_spares_never_had_any_rights(self):
+        first, second = children(self.pid)
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: len(children(self.pid)) == 2 and first not in children(self.pid),
+                   "a new spare")
+        for pid in children(self.pid):
+            self.assertTrue(self.has_become_the_user(pid), status_of(pid))
 
 
 if __name__ == "__main__":
