@@ -3,8 +3,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -21,7 +23,13 @@ namespace buzon::policy {
 class NameList final : public NameHolder {
 public:
     NameList() = default;
-    explicit NameList(std::vector<std::string> names) : names_(std::move(names)) {}
+    /// A name that is given twice counts once.
+    explicit NameList(std::vector<std::string> names) {
+        std::unordered_set<std::string> known;
+        for (std::string& name : names) {
+            if (known.insert(name).second) names_.push_back(std::move(name));
+        }
+    }
 
     [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
     [[nodiscard]] bool holds(std::string_view name) const override {
@@ -30,6 +38,12 @@ public:
     [[nodiscard]] bool holds_below(std::string_view prefix) const override {
         return std::any_of(names_.begin(), names_.end(),
                            [&](const std::string& name) { return is_name_below(name, prefix); });
+    }
+    /// Without it, a snapshot would ask for every name that its rules mention.
+    [[nodiscard]] std::size_t count() const override { return names_.size(); }
+    void for_each(NameVisitor& visitor) const override {
+        for (const std::string& name : names_)
+            visitor.visit(name);
     }
 
 private:

@@ -199,5 +199,19 @@ TEST(Diff, SaysWhenItAskedOnlyAPart) {
     EXPECT_EQ(part.changes.size(), 100U);
 }
 
+TEST(NameList, ShowsEveryNameOnce) {
+    class Collector final : public NameVisitor {
+    public:
+        void visit(std::string_view name) override { names.emplace_back(name); }
+        std::vector<std::string> names;
+    } collector;
+    const NameList list({"a.b", "a.c", "a.b"});
+    list.for_each(collector);
+    EXPECT_EQ(collector.names, (std::vector<std::string>{"a.b", "a.c"}));
+    EXPECT_EQ(list.count(), 2U);
+    EXPECT_TRUE(list.holds_below("a"));
+    EXPECT_FALSE(list.holds("a"));
+}
+
 }  // namespace
 }  // namespace buzon::policy
