@@ -73,7 +73,7 @@ LoadedConfiguration LauncherClient::load() {
         if (!*progress) continue;
         ++answered_;
         LoadOutcome& outcome = **progress;
-        if (!outcome) throw std::runtime_error(outcome.error());
+        if (!outcome) throw std::runtime_error(outcome.error().text);
         return std::move(*outcome);
     }
 }

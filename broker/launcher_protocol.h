@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What broker and launcher say to each other: method calls of the broker, their returns and errors,
-// and, during a Load, signals with the parts of the policy. Marshalling both ways; no I/O.
+// and, during a Load, signals with the parts of the policy. Errors have the names that clients see,
+// and a text for people as their only argument. Marshalling both ways; no I/O.
 // Errors: a body that is not what its member says is a value, whoever sent it.
 #pragma once
 
@@ -21,8 +22,6 @@ namespace buzon::broker {
 
 inline constexpr std::string_view kLauncherPath = "/org/buzon/Launcher";
 inline constexpr std::string_view kLauncherInterface = "org.buzon.Launcher1";
-/// Its only argument is a text for people.
-inline constexpr std::string_view kLauncherError = "org.buzon.Launcher1.Error.Failed";
 
 enum class LauncherRequest : std::uint8_t {
     Load,       // reads the configuration; answered by PolicyHead, PolicyRules…, and the rest

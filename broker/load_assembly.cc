@@ -26,7 +26,8 @@ Progress LoadAssembly::take(const bus::Message& message) {
                 return after_part(reader_.read_rules(body));
             break;
         case bus::MessageType::Error:
-            return std::optional(LoadOutcome(bus::Unexpected{error_text(message)}));
+            return std::optional(LoadOutcome(
+                bus::Unexpected{LoadFailure(message.header().error_name, error_text(message))}));
         case bus::MessageType::MethodReturn: {
             auto loaded = read_loaded(body);
             if (!loaded) return bus::Unexpected{loaded.error()};

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "broker/launcher_protocol.h"
+#include "broker/reload.h"
 #include "bus/base/result.h"
 #include "bus/message.h"
 #include "policy/policy_wire.h"
@@ -15,7 +16,7 @@
 namespace buzon::broker {
 
 /// Errors: why the configuration could not be loaded, as the launcher words it.
-using LoadOutcome = bus::Result<LoadedConfiguration, std::string>;
+using LoadOutcome = bus::Result<LoadedConfiguration, LoadFailure>;
 
 class LoadAssembly {
 public:

@@ -37,13 +37,13 @@ void Reload::start() {
     source_.load(*this);
 }
 
-void Reload::on_settings(bus::Result<Settings, std::string> loaded) {
-    bus::Result<void, std::string> outcome;
+void Reload::on_settings(bus::Result<Settings, LoadFailure> loaded) {
+    bus::Result<void, LoadFailure> outcome;
     if (loaded) {
         host_.apply(std::move(*loaded));
         state_.log.info("Reloaded configuration");
     } else {
-        state_.log.error("Unable to reload configuration: {}", loaded.error());
+        state_.log.error("Unable to reload configuration: {}", loaded.error().text);
         outcome = bus::Unexpected{loaded.error()};
     }
     host_.on_reload_attempt();
@@ -58,11 +58,12 @@ void Reload::on_settings(bus::Result<Settings, std::string> loaded) {
     }
 }
 
-void Reload::answer(const Call& call, const bus::Result<void, std::string>& outcome) {
+void Reload::answer(const Call& call, const bus::Result<void, LoadFailure>& outcome) {
     Peer* const caller = state_.peers.find(call.caller);
     if (!caller) return;
     if (!outcome) {
-        delivery_.send_error(*caller, call.serial, bus::error_name::kFailed, outcome.error());
+        delivery_.send_error(*caller, call.serial, outcome.error().error_name,
+                             outcome.error().text);
         return;
     }
     delivery_.start_body();

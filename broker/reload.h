@@ -7,6 +7,8 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "broker/bus_state.h"
@@ -14,14 +16,23 @@
 #include "broker/judge.h"
 #include "broker/peer_id.h"
 #include "bus/base/result.h"
+#include "bus/protocol.h"
 
 namespace buzon::broker {
 
+/// What is wrong, for the log and for whoever asked; with file and line where it is in a file.
+struct LoadFailure {
+    LoadFailure(std::string what) : text(std::move(what)) {}
+    LoadFailure(std::string_view name, std::string what)
+        : error_name(name), text(std::move(what)) {}
+
+    std::string error_name{bus::error_name::kFailed};
+    std::string text;
+};
+
 class SettingsReceiver {
 public:
-    /// Errors: what is wrong, for the log and for whoever asked; with file and line where it is in
-    /// a file.
-    virtual void on_settings(bus::Result<Settings, std::string> loaded) = 0;
+    virtual void on_settings(bus::Result<Settings, LoadFailure> loaded) = 0;
 
 protected:
     ~SettingsReceiver() = default;
@@ -62,7 +73,7 @@ public:
     /// Errors: LimitsExceeded where too many wait already.
     bus::Result<void, Refusal> request(PeerId caller, std::uint32_t serial);
 
-    void on_settings(bus::Result<Settings, std::string> loaded) override;
+    void on_settings(bus::Result<Settings, LoadFailure> loaded) override;
 
 private:
     struct Call {
@@ -71,7 +82,7 @@ private:
     };
 
     void start();
-    void answer(const Call& call, const bus::Result<void, std::string>& outcome);
+    void answer(const Call& call, const bus::Result<void, LoadFailure>& outcome);
 
     BusState& state_;
     Delivery& delivery_;

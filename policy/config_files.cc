@@ -28,8 +28,8 @@ namespace buzon::policy {
 namespace {
 
 /// A file that had to be there is not. An <include ignore_missing="yes"> further out forgives it.
-class MissingFile : public ConfigError {
-    using ConfigError::ConfigError;
+class MissingFile : public UnreadableFile {
+    using UnreadableFile::UnreadableFile;
 };
 
 /// A bound on the whole configuration is passed; no <includedir> forgives that.
@@ -106,8 +106,9 @@ Config Loader::load(const std::string& given_path, ConfigRole role) {
     const std::string path = std::filesystem::absolute(given_path).string();
     const auto text = source_.read(path);
     if (!text) {
-        throw ConfigError(path, 0, 0,
-                          fmt::format("can't be read: {}", std::strerror(text.error())));
+        throw UnreadableFile(path, 0, 0,
+                             fmt::format("can't be read: {}", std::strerror(text.error())),
+                             text.error());
     }
     Config config;
     interpret(path, *text, config);
@@ -181,8 +182,9 @@ std::optional<std::string> Loader::read(const IncludeRequest& request) {
     auto text = source_.read(request.path);
     if (text) return std::move(text).value();
     if (text.error() == ENOENT) return {};
-    fail_at(request.from, request.element,
-            fmt::format("can't read {}: {}", request.path, std::strerror(text.error())));
+    throw UnreadableFile(
+        request.from.path, request.element.line, request.element.column,
+        fmt::format("can't read {}: {}", request.path, std::strerror(text.error())), text.error());
 }
 
 void Loader::warn(const IncludeRequest& request, std::string text) {
@@ -194,7 +196,7 @@ void Loader::include_file(const IncludeRequest& request, Config& config) {
     if (!text && request.ignore_missing) return;
     if (!text) {
         throw MissingFile(request.from.path, request.element.line, request.element.column,
-                          fmt::format("there is no file {}", request.path));
+                          fmt::format("there is no file {}", request.path), ENOENT);
     }
     try {
         include_text(request, *text, config);

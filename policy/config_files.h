@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bus/base/result.h"
@@ -14,6 +15,23 @@
 #include "policy/config_environment.h"
 
 namespace buzon::policy {
+
+/// A file that has to be there can't be read.
+class UnreadableFile : public ConfigError {
+public:
+    UnreadableFile(std::string file,
+                   std::uint32_t line,
+                   std::uint32_t column,
+                   std::string text,
+                   int system_error)
+        : ConfigError(std::move(file), line, column, std::move(text)),
+          system_error_(system_error) {}
+    /// The errno.
+    [[nodiscard]] int system_error() const { return system_error_; }
+
+private:
+    int system_error_;
+};
 
 /// Where configuration text comes from. Errors are errno values.
 class FileSource {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <exception>
 #include <stdexcept>
@@ -11,6 +12,7 @@
 
 #include "broker/launcher/fork.h"
 #include "bus/address.h"
+#include "policy/config_files.h"
 
 namespace buzon::broker {
 
@@ -22,6 +24,18 @@ constexpr std::size_t kPartBytes = std::size_t{48} << 10;
 constexpr std::size_t kMaxPassedSockets = 253;
 
 constexpr std::string_view kStartIsOver = "the start of the bus is over";
+
+/// As dbus-daemon names them.
+std::string_view error_name_of(int system_error) {
+    switch (system_error) {
+        case ENOENT: return bus::error_name::kFileNotFound;
+        case EACCES:
+        case EPERM: return bus::error_name::kAccessDenied;
+        case ENFILE: return bus::error_name::kLimitsExceeded;
+        case ENOMEM: return bus::error_name::kNoMemory;
+        default: return bus::error_name::kFailed;
+    }
+}
 
 std::string environment_variable(const char* name) {
     const char* const value = std::getenv(name);
@@ -72,8 +86,10 @@ Launcher::Outcome Launcher::serve(const bus::Message& message) {
     if (!method || !is_call(header, *method)) return bus::Unexpected{LinkError::Broken};
     try {
         return carry_out(method->request, message);
+    } catch (const policy::UnreadableFile& error) {
+        return refuse(message, error_name_of(error.system_error()), error.what());
     } catch (const std::exception& error) {
-        return refuse(message, error.what());
+        return refuse(message, bus::error_name::kFailed, error.what());
     }
 }
 
@@ -118,7 +134,8 @@ Launcher::Outcome Launcher::send_policy(const bus::Message& call,
 Launcher::Outcome Launcher::bind(const bus::Message& call) {
     const auto text = read_text(body_of(call));
     if (!text) return bus::Unexpected{LinkError::Broken};
-    if (stage_ != LauncherStage::Starting || start_failed_) return refuse(call, kStartIsOver);
+    if (stage_ != LauncherStage::Starting || start_failed_)
+        return refuse(call, bus::error_name::kFailed, kStartIsOver);
     start_failed_ = true;
     std::vector<BoundAnswer> answers;
     std::vector<bus::FileDescriptor> sockets;
@@ -136,7 +153,8 @@ Launcher::Outcome Launcher::bind(const bus::Message& call) {
 Launcher::Outcome Launcher::settle(const bus::Message& call) {
     const auto order = read_settle(body_of(call));
     if (!order) return bus::Unexpected{LinkError::Broken};
-    if (stage_ != LauncherStage::Starting || start_failed_) return refuse(call, kStartIsOver);
+    if (stage_ != LauncherStage::Starting || start_failed_)
+        return refuse(call, bus::error_name::kFailed, kStartIsOver);
     stage_ = LauncherStage::Settled;
     settle_launcher(*order, link_.fd());
     write_texts(make_transient_directories(order->transient_directories), start_body());
@@ -185,11 +203,13 @@ Launcher::Outcome Launcher::reply(const bus::Message& call,
                 std::move(descriptors));
 }
 
-Launcher::Outcome Launcher::refuse(const bus::Message& call, std::string_view text) {
+Launcher::Outcome Launcher::refuse(const bus::Message& call,
+                                   std::string_view error_name,
+                                   std::string_view text) {
     start_body().write_string(sendable(std::string(text)));
     return send({.type = bus::MessageType::Error,
                  .reply_serial = call.header().serial,
-                 .error_name = kLauncherError,
+                 .error_name = error_name,
                  .signature = "s"},
                 nullptr);
 }

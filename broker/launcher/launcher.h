@@ -47,7 +47,7 @@ private:
     Outcome reply(const bus::Message& call,
                   LauncherRequest request,
                   bus::Ref<const bus::DescriptorSet> descriptors = nullptr);
-    Outcome refuse(const bus::Message& call, std::string_view text);
+    Outcome refuse(const bus::Message& call, std::string_view error_name, std::string_view text);
     Outcome send(bus::MessageFields fields, bus::Ref<const bus::DescriptorSet> descriptors);
 
     const Options& options_;

@@ -76,7 +76,7 @@ public:
         body().write_string(text);
         send({.type = bus::MessageType::Error,
               .reply_serial = serial,
-              .error_name = kLauncherError,
+              .error_name = "org.example.Error.Odd",
               .signature = "s"});
     }
     /// A whole answer to Load, with one rule and `warnings`.
@@ -106,15 +106,17 @@ private:
 
 class Receiver final : public SettingsReceiver {
 public:
-    void on_settings(bus::Result<Settings, std::string> loaded) override {
+    void on_settings(bus::Result<Settings, LoadFailure> loaded) override {
         if (loaded) {
             settings.push_back(std::move(*loaded));
         } else {
-            errors.push_back(loaded.error());
+            errors.push_back(loaded.error().text);
+            error_names.push_back(loaded.error().error_name);
         }
     }
     std::vector<Settings> settings;
     std::vector<std::string> errors;
+    std::vector<std::string> error_names;
 };
 
 struct Pair {
@@ -213,6 +215,7 @@ TEST_F(LauncherLinkTest, PassesOnWhatIsWrongWithAConfiguration) {
     active_->send_error(active_->last_serial(), "/x.conf:2:1: no");
     settle();
     EXPECT_THAT(receiver_.errors, ElementsAre("/x.conf:2:1: no"));
+    EXPECT_THAT(receiver_.error_names, ElementsAre("org.example.Error.Odd"));
     EXPECT_TRUE(link_->has_spare());
 }
 

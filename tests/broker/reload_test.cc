@@ -31,8 +31,8 @@ std::vector<std::string> members(const std::vector<Received>& messages) {
     return names;
 }
 
-bus::Result<Settings, std::string> failure(std::string text) {
-    return bus::Unexpected{std::move(text)};
+bus::Result<Settings, LoadFailure> failure(std::string text) {
+    return bus::Unexpected{LoadFailure(std::move(text))};
 }
 
 class Observer final : public ReloadObserver {

@@ -281,6 +281,21 @@ class Signals(harness.BusTestCase):
         client.receive_signal("ActivatableServicesChanged")
         self.assertEqual(self.connect(daemon).owner_of("com.example.StillAllowed"), client.name)
 
+    @harness.each([("a broken file", "<busconfig>", "Failed"),
+                   ("an include that is not there",
+                    "<busconfig><listen>unix:path=/x</listen><include>/no/such</include>"
+                    "</busconfig>", "FileNotFound"), ("no file", None, "FileNotFound")])
+    def test_error_of_a_reload_with(self, text, name):
+        daemon = self.start_daemon()
+        client = self.connect(daemon)
+        if text is None:
+            os.unlink(daemon.config_path)
+        else:
+            daemon.write_config(text)
+        with self.assertRaises(BusError) as raised:
+            client.bus("ReloadConfig")
+        self.assertEqual(raised.exception.name, name)
+
     def test_lower_limit_after_a_reload_cuts_nothing_that_is_there(self):
         daemon = self.start_daemon()
         client = self.connect(daemon)

@@ -69,7 +69,7 @@ public:
         receiver_ = &receiver;
         ++loads_;
     }
-    void answer(bus::Result<broker::Settings, std::string> loaded) {
+    void answer(bus::Result<broker::Settings, broker::LoadFailure> loaded) {
         std::exchange(receiver_, nullptr)->on_settings(std::move(loaded));
     }
     [[nodiscard]] bool is_asked() const { return receiver_ != nullptr; }
