@@ -76,7 +76,7 @@ private:
     void on_hang_up(Peer& peer) override;
     void retire(Peer& peer, std::string_view reason) override;
     bus::Result<void, Refusal> reload_configuration(Peer& caller, std::uint32_t serial) override {
-        return reload_.request(caller.id(), serial);
+        return reload_.request(caller, serial);
     }
     void apply(Settings settings) override;
     void on_reload_attempt() override { driver_.announce_activatable_services(); }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,11 @@ struct BusState {
           monitor_matches(seed, Eavesdropping::Always),
           replies(seed) {
         names.follow(settings.policy->vocabulary());
+    }
+
+    /// Root and the owner of the bus; `user` is absent for an anonymous peer.
+    [[nodiscard]] bool may_administer(std::optional<uid_t> user) const {
+        return user && (*user == 0 || *user == identity.owner);
     }
 
     bus::EventLoop& loop;

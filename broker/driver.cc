@@ -106,7 +106,7 @@ Driver::Outcome Driver::run(DriverMethodId id, DriverCall& call) {
 }
 
 bool Driver::is_privileged(const Peer& peer) const {
-    return peer.user() && (*peer.user() == 0 || *peer.user() == state_.identity.owner);
+    return state_.may_administer(peer.user());
 }
 
 Peer* Driver::find_owner(std::string_view name) const {

@@ -145,7 +145,7 @@ void LauncherLink::finish_load(LoadOutcome outcome) {
         return;
     }
     for (const std::string& text : outcome->settings.warnings)
-        log_.warning("{}", text);
+        log_.warning(bus::LogKind{"configuration warnings"}, "{}", text);
     receiver->on_settings(
         Settings{outcome->settings.limits, policy::PolicySet::create(std::move(outcome->policy))});
 }

@@ -1,38 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/reload.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace buzon::broker {
 
 namespace {
 
-// Calls that wait while the configuration is being read; those who may make them are few.
+// Calls that wait while the configuration is being read. Half of the places are kept for those who
+// may administer the bus, whom others must not be able to lock out.
 constexpr std::size_t kMaxWaitingCalls = 1024;
+constexpr std::size_t kMaxWaitingCallsOfOthers = kMaxWaitingCalls / 2;
+constexpr std::ptrdiff_t kMaxWaitingCallsPerPeer = 16;
 
 }  // namespace
 
+Reload::Reload(BusState& state, Delivery& delivery, SettingsSource& source, ReloadHost& host)
+    : state_(state),
+      delivery_(delivery),
+      source_(source),
+      host_(host),
+      next_load_(state.loop, [this] { start(); }) {}
+
 void Reload::request() {
-    if (loading_) {
-        wanted_again_ = true;
-    } else {
-        start();
-    }
+    want(Urgency::AtOnce);
 }
 
-bus::Result<void, Refusal> Reload::request(PeerId caller, std::uint32_t serial) {
-    if (answered_by_this_.size() + answered_by_next_.size() >= kMaxWaitingCalls) {
+bus::Result<void, Refusal> Reload::request(const Peer& caller, std::uint32_t serial) {
+    const auto urgency = state_.may_administer(caller.user()) ? Urgency::AtOnce : Urgency::InTime;
+    if (!has_room_for(caller, urgency)) {
         return bus::Unexpected{
             Refusal{bus::error_name::kLimitsExceeded, "Too many calls wait for a reload already"}};
     }
-    answered_by_next_.push_back({caller, serial});
-    request();
+    answered_by_next_.push_back({caller.id(), serial});
+    want(urgency);
     return {};
 }
 
+bool Reload::has_room_for(const Peer& caller, Urgency urgency) const {
+    const auto count_in = [&](const std::vector<Call>& calls) {
+        return std::ranges::count(calls, caller.id(), &Call::caller);
+    };
+    const std::size_t waiting = answered_by_this_.size() + answered_by_next_.size();
+    const bool is_administrator = urgency == Urgency::AtOnce;
+    return waiting < (is_administrator ? kMaxWaitingCalls : kMaxWaitingCallsOfOthers) &&
+           count_in(answered_by_this_) + count_in(answered_by_next_) < kMaxWaitingCallsPerPeer;
+}
+
+/// The load itself costs everybody time, so those who may not administer the bus share one a
+/// second.
+void Reload::want(Urgency urgency) {
+    if (loading_) {
+        if (!wanted_ || urgency == Urgency::AtOnce) wanted_ = urgency;
+    } else if (urgency == Urgency::AtOnce || !last_load_ ||
+               state_.loop.now() >= *last_load_ + kInterval) {
+        start();
+    } else if (!next_load_.is_armed()) {
+        next_load_.arm(*last_load_ + kInterval);
+    }
+}
+
 void Reload::start() {
+    next_load_.disarm();
     loading_ = true;
-    wanted_again_ = false;
+    wanted_.reset();
     answered_by_this_ = std::exchange(answered_by_next_, {});
     source_.load(*this);
 }
@@ -41,9 +73,10 @@ void Reload::on_settings(bus::Result<Settings, LoadFailure> loaded) {
     bus::Result<void, LoadFailure> outcome;
     if (loaded) {
         host_.apply(std::move(*loaded));
-        state_.log.info("Reloaded configuration");
+        state_.log.info(bus::LogKind{"reloads"}, "Reloaded configuration");
     } else {
-        state_.log.error("Unable to reload configuration: {}", loaded.error().text);
+        state_.log.error(bus::LogKind{"failed reloads"}, "Unable to reload configuration: {}",
+                         loaded.error().text);
         outcome = bus::Unexpected{loaded.error()};
     }
     host_.on_reload_attempt();
@@ -51,8 +84,9 @@ void Reload::on_settings(bus::Result<Settings, LoadFailure> loaded) {
         answer(call, outcome);
 
     loading_ = false;
-    if (wanted_again_) {
-        start();
+    last_load_ = state_.loop.now();
+    if (wanted_) {
+        want(*std::exchange(wanted_, std::nullopt));
     } else {
         host_.on_reloads_done();
     }

@@ -2,10 +2,13 @@
 // A new configuration in, or the old one kept: requests by signal and by ReloadConfig, and what
 // becomes of them. The bus goes on while the configuration is read elsewhere.
 // Invariant: whoever asks gets an answer about files that were read after he asked, so those who
-// ask during a load share the next one. One load at a time.
+// ask during a load share the next one. One load at a time, and only for root, the bus owner and
+// signals right behind another; each peer has few calls waiting.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -64,32 +67,39 @@ protected:
 
 class Reload final : public SettingsReceiver {
 public:
-    Reload(BusState& state, Delivery& delivery, SettingsSource& source, ReloadHost& host)
-        : state_(state), delivery_(delivery), source_(source), host_(host) {}
+    /// Between the end of a load and the next one that only others ask for.
+    static constexpr std::chrono::milliseconds kInterval{1000};
+
+    Reload(BusState& state, Delivery& delivery, SettingsSource& source, ReloadHost& host);
 
     /// For SIGHUP: the log says what came of it.
     void request();
     /// For a call, which is answered when the configuration has been read.
-    /// Errors: LimitsExceeded where too many wait already.
-    bus::Result<void, Refusal> request(PeerId caller, std::uint32_t serial);
+    /// Errors: LimitsExceeded where too many wait already, of this caller or of all.
+    bus::Result<void, Refusal> request(const Peer& caller, std::uint32_t serial);
 
     void on_settings(bus::Result<Settings, LoadFailure> loaded) override;
 
 private:
+    enum class Urgency : std::uint8_t { AtOnce, InTime };
     struct Call {
         PeerId caller;
         std::uint32_t serial;
     };
 
+    void want(Urgency urgency);
     void start();
+    [[nodiscard]] bool has_room_for(const Peer& caller, Urgency urgency) const;
     void answer(const Call& call, const bus::Result<void, LoadFailure>& outcome);
 
     BusState& state_;
     Delivery& delivery_;
     SettingsSource& source_;
     ReloadHost& host_;
+    bus::Timer next_load_;
+    std::optional<bus::TimePoint> last_load_;
+    std::optional<Urgency> wanted_;
     bool loading_ = false;
-    bool wanted_again_ = false;
     std::vector<Call> answered_by_this_;
     std::vector<Call> answered_by_next_;
 };

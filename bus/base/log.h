@@ -76,6 +76,11 @@ public:
         write_limited(kind, LogLevel::Warning, format, fmt::make_format_args(arguments...));
     }
 
+    template <typename... Arguments>
+    void error(LogKind kind, fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+        write_limited(kind, LogLevel::Error, format, fmt::make_format_args(arguments...));
+    }
+
     /// A refusal by policy. Always limited, because peers cause it.
     template <typename... Arguments>
     void security(fmt::format_string<Arguments...> format, Arguments&&... arguments) {

@@ -306,5 +306,35 @@ class Rights(ProcessTestCase):
             self.assertTrue(self.has_become_the_user(pid), status_of(pid))
 
 
+@unittest.skipIf(os.getuid() != 0, "only root can become somebody else")
+class Storm(harness.BusTestCase):
+    config = harness.busconfig(policy=harness.ALLOW_EVERYTHING.replace(
+        "</policy>", '<allow user="*"/></policy>'))
+
+    def test_calls_of_others_do_not_keep_root_from_reloading(self):
+        user = pwd.getpwnam("nobody").pw_uid
+        os.chmod(self.bus.directory, 0o755)
+        strangers = []
+        for _ in range(40):
+            os.seteuid(user)
+            try:
+                strangers.append(self.connect_to_shared())
+            finally:
+                os.seteuid(0)
+        root = self.connect()
+        for stranger in strangers:
+            for _ in range(30):
+                stranger.send(Message(CALL, BUS_PATH, BUS_NAME, "ReloadConfig", BUS_NAME))
+        for _ in range(5):
+            root.bus("ReloadConfig")
+        refused = [m for m in strangers[0].drain() if m.error_name]
+        self.assertTrue(refused, "30 calls of one peer do not all wait")
+
+    def connect_to_shared(self):
+        client = RawClient(self.bus.address)
+        self.addCleanup(client.close)
+        return client
+
+
 if __name__ == "__main__":
     harness.main()
