@@ -57,7 +57,7 @@ std::optional<Refusal> Driver::check_requested_name(const Peer& caller,
 }
 
 std::optional<Refusal> Driver::check_may_own(const Peer& caller, std::string_view name) const {
-    if (auto verdict = judge_.decide_own(caller, name); !verdict) return std::move(verdict.error());
+    if (auto verdict = judge_.decide_own(caller, name); !verdict) return verdict.error();
     // The unique name counts too, and so do names that it waits for.
     const auto limit = state_.settings.limits.max_names_per_connection;
     if (state_.names.count_held_by(caller.id()) + 1 >= limit)

@@ -292,7 +292,7 @@ bus::Result<std::uint32_t, ProtocolError> read_spare(const WireBody& body) {
     return pid;
 }
 
-std::string sendable(std::string text) {
+std::string sendable(const std::string& text) {
     // A string of the bus has no NUL, which a text of ours has neither.
     return bus::is_utf8(text) ? text : bus::printable(text, kMaxEscapedBytes);
 }

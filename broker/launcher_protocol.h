@@ -94,6 +94,6 @@ bus::Result<bool, ProtocolError> read_flag(const policy::WireBody& body);
 bus::Result<std::uint32_t, ProtocolError> read_spare(const policy::WireBody& body);
 
 /// `text` as it may stand in a message: what is not UTF-8 is escaped.
-[[nodiscard]] std::string sendable(std::string text);
+[[nodiscard]] std::string sendable(const std::string& text);
 
 }  // namespace buzon::broker

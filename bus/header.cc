@@ -49,7 +49,7 @@ public:
     [[nodiscard]] std::size_t position() const { return position_; }
     [[nodiscard]] std::uint8_t code() const { return code_; }
     [[nodiscard]] bool has_expected_type() const {
-        return type_.size() == 1 && type_.front() == kFieldTypes[code_];
+        return type_.size() == 1 && type_.front() == static_cast<char>(kFieldTypes[code_]);
     }
 
     /// True for a field of a known code and its type, in the shape that every library writes: the

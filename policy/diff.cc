@@ -107,13 +107,13 @@ private:
             for (const auto& [scope, rules] : *side)
                 scopes.insert(scope);
         }
-        static const std::array<std::vector<const Rule*>, 4> kNone;
+        const std::array<std::vector<const Rule*>, 4> none;
         for (const RuleScope& scope : scopes) {
             const auto one = before.find(scope);
             const auto two = after.find(scope);
-            for (std::size_t kind = 0; kind < kNone.size(); ++kind) {
-                const auto& left = (one == before.end() ? kNone : one->second)[kind];
-                const auto& right = (two == after.end() ? kNone : two->second)[kind];
+            for (std::size_t kind = 0; kind < none.size(); ++kind) {
+                const auto& left = (one == before.end() ? none : one->second)[kind];
+                const auto& right = (two == after.end() ? none : two->second)[kind];
                 for (const Rule* rule : differing_rules(left, right)) {
                     differing_.push_back({rule, scope});
                 }

@@ -79,7 +79,6 @@ template <typename Match, typename Query>
 Explanation explain_messages(const PolicySnapshot& peer, const Query& query, std::size_t most) {
     Collector collector(most);
     std::uint32_t in_force = 0;
-    bool log = false;
     for (const PolicyBlock* block : strongest_first(peer)) {
         for (auto rule = block->rules.rbegin(); rule != block->rules.rend(); ++rule) {
             const auto* match = std::get_if<Match>(&rule->match);
@@ -87,15 +86,13 @@ Explanation explain_messages(const PolicySnapshot& peer, const Query& query, std
             if (matches(rule->effect, *match, query)) {
                 in_force += collector.is_in_force() ? 1 : 0;
                 collector.add(*rule, *block);
-                if constexpr (std::is_same_v<Match, SendRule>) {
-                    if (collector.result().verdict.rule == &*rule) log = match->log;
-                }
             }
             collector.pass(*rule, voids_earlier_rules(*match));
         }
     }
     Verdict& verdict = collector.result().verdict;
-    verdict.log = verdict.allowed && log;
+    const auto* deciding = verdict.rule ? std::get_if<SendRule>(&verdict.rule->match) : nullptr;
+    verdict.log = verdict.allowed && deciding && deciding->log;
     if (verdict.rule && (!verdict.allowed || verdict.log)) verdict.matched_rules = in_force;
     return std::move(collector.result());
 }
