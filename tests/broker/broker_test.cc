@@ -284,6 +284,20 @@ TEST(Monitor, RulesOverTheLimitAreRefusedBeforeTheyAreKept) {
     EXPECT_FALSE(client.is_closed());
 }
 
+/// One byte of a message that does not go on, with copies of some descriptor.
+void send_descriptors(TestBroker& bus, const RawClient& client, std::byte byte, std::size_t count) {
+    bus::BlockPool pool;
+    bus::SendBuffer out(pool);
+    const bus::Header none;
+    std::vector<bus::FileDescriptor> copies;
+    for (std::size_t i = 0; i < count; ++i)
+        copies.emplace_back(::dup(client.socket()));
+    out.append(
+        {none, {&byte, 1}, {}, nullptr, bus::make_ref<bus::DescriptorSet>(std::move(copies))});
+    ASSERT_TRUE(out.flush(client.socket()));
+    bus.settle();
+}
+
 TEST(Descriptors, AStrangerCanNotMakeTheBusHoldMoreThanForOneMessage) {
     TestBroker bus("<limit name='max_message_unix_fds'>4</limit>");
     RawClient stranger(bus);
@@ -291,19 +305,7 @@ TEST(Descriptors, AStrangerCanNotMakeTheBusHoldMoreThanForOneMessage) {
     bus.settle();
     for (int i = 0; i < 5; ++i) {
         EXPECT_FALSE(stranger.is_closed()) << "after " << i;
-        bus::BlockPool pool;
-        bus::SendBuffer out(pool);
-        const bus::Header none;
-        const std::byte one_byte{'A'};
-        std::vector<bus::FileDescriptor> copies;
-        copies.emplace_back(::dup(stranger.socket()));
-        out.append({none,
-                    {&one_byte, 1},
-                    {},
-                    nullptr,
-                    bus::make_ref<bus::DescriptorSet>(std::move(copies))});
-        ASSERT_TRUE(out.flush(stranger.socket()));
-        bus.settle();
+        send_descriptors(bus, stranger, std::byte{'A'}, 1);
     }
     EXPECT_TRUE(stranger.is_closed());
 }
@@ -311,25 +313,9 @@ TEST(Descriptors, AStrangerCanNotMakeTheBusHoldMoreThanForOneMessage) {
 TEST(Descriptors, AreHeldForOneMessageOfAPeerThatDoesNotFinishIt) {
     TestBroker bus("<limit name='max_message_unix_fds'>4</limit>");
     auto peer = RawClient::on(bus);
-    const auto send_with = [&](std::size_t count) {
-        bus::BlockPool pool;
-        bus::SendBuffer out(pool);
-        const bus::Header none;
-        const std::byte one_byte{'l'};
-        std::vector<bus::FileDescriptor> copies;
-        for (std::size_t i = 0; i < count; ++i)
-            copies.emplace_back(::dup(peer.socket()));
-        out.append({none,
-                    {&one_byte, 1},
-                    {},
-                    nullptr,
-                    bus::make_ref<bus::DescriptorSet>(std::move(copies))});
-        ASSERT_TRUE(out.flush(peer.socket()));
-        bus.settle();
-    };
-    send_with(4);
+    send_descriptors(bus, peer, std::byte{'l'}, 4);
     EXPECT_FALSE(peer.is_closed());
-    send_with(1);
+    send_descriptors(bus, peer, std::byte{'l'}, 1);
     EXPECT_TRUE(peer.is_closed());
 }
 
