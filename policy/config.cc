@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "bus/base/log.h"
+
 namespace buzon::policy {
 
 namespace {
@@ -23,10 +25,10 @@ ConfigError::ConfigError(std::string file,
                          std::uint32_t line,
                          std::uint32_t column,
                          std::string text)
-    : std::runtime_error(full_text(file, line, column, text)),
+    : std::runtime_error(bus::on_one_line(full_text(file, line, column, text))),
       file_(std::move(file)),
       line_(line),
       column_(column),
-      text_(std::move(text)) {}
+      text_(bus::on_one_line(text)) {}
 
 }  // namespace buzon::policy

@@ -16,7 +16,8 @@
 namespace buzon::policy {
 
 /// The configuration can't be used. what() reads `FILE:LINE:COLUMN: TEXT`; line 0 means that the
-/// file could not be read at all, and is left out.
+/// file could not be read at all, and is left out. What is no printable text in it is escaped: it
+/// may quote any byte of a file.
 class ConfigError : public std::runtime_error {
 public:
     ConfigError(std::string file, std::uint32_t line, std::uint32_t column, std::string text);

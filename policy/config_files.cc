@@ -19,6 +19,7 @@
 #include <fmt/format.h>
 
 #include "bus/base/file_descriptor.h"
+#include "bus/base/log.h"
 #include "policy/config_parser.h"
 #include "policy/unenforced.h"
 #include "policy/xml_reader.h"
@@ -84,7 +85,7 @@ private:
     void include_text(const IncludeRequest& request, const std::string& text, Config& config);
     void interpret(const std::string& path, const std::string& text, Config& config);
     void check_bounds(const std::string& path, const std::string& text);
-    void warn(const IncludeRequest& request, std::string text);
+    void warn(const IncludeRequest& request, std::string_view text);
 
     const ConfigEnvironment& environment_;
     FileSource& source_;
@@ -98,6 +99,14 @@ private:
     unsigned file_count_ = 0;
 };
 
+/// What a FileSource says with an errno, as a part of a sentence.
+std::string describe(int error) {
+    if (error == EISDIR) return "it is a directory";
+    if (error == EINVAL) return "it is not a regular file";
+    if (error == EFBIG) return fmt::format("it is over {} bytes long", kMaxXmlBytes);
+    return std::strerror(error);
+}
+
 std::string normal_form(const std::string& path) {
     return std::filesystem::path(path).lexically_normal().string();
 }
@@ -106,8 +115,7 @@ Config Loader::load(const std::string& given_path, ConfigRole role) {
     const std::string path = std::filesystem::absolute(given_path).string();
     const auto text = source_.read(path);
     if (!text) {
-        throw UnreadableFile(path, 0, 0,
-                             fmt::format("can't be read: {}", std::strerror(text.error())),
+        throw UnreadableFile(path, 0, 0, fmt::format("can't be read: {}", describe(text.error())),
                              text.error());
     }
     Config config;
@@ -182,13 +190,13 @@ std::optional<std::string> Loader::read(const IncludeRequest& request) {
     auto text = source_.read(request.path);
     if (text) return std::move(text).value();
     if (text.error() == ENOENT) return {};
-    throw UnreadableFile(
-        request.from.path, request.element.line, request.element.column,
-        fmt::format("can't read {}: {}", request.path, std::strerror(text.error())), text.error());
+    throw UnreadableFile(request.from.path, request.element.line, request.element.column,
+                         fmt::format("can't read {}: {}", request.path, describe(text.error())),
+                         text.error());
 }
 
-void Loader::warn(const IncludeRequest& request, std::string text) {
-    warnings_.push_back({location_of(request.from, request.element), std::move(text)});
+void Loader::warn(const IncludeRequest& request, std::string_view text) {
+    warnings_.push_back({location_of(request.from, request.element), bus::on_one_line(text)});
 }
 
 void Loader::include_file(const IncludeRequest& request, Config& config) {
@@ -238,6 +246,7 @@ bus::Result<std::string, int> DiskFiles::read(const std::string& path) {
     const bus::FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat status {};
     if (!file || fstat(file.get(), &status) < 0) return bus::Unexpected{errno};
+    if (S_ISDIR(status.st_mode)) return bus::Unexpected{EISDIR};
     if (!S_ISREG(status.st_mode)) return bus::Unexpected{EINVAL};
 
     std::string text;

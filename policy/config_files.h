@@ -45,7 +45,8 @@ protected:
     ~FileSource() = default;
 };
 
-/// The file system. Refuses what is not a regular file (EINVAL) and what is over 16 MiB (EFBIG).
+/// The file system. Refuses directories (EISDIR), what else is not a regular file (EINVAL), and
+/// what is over 16 MiB (EFBIG).
 class DiskFiles final : public FileSource {
 public:
     [[nodiscard]] bus::Result<std::string, int> read(const std::string& path) override;

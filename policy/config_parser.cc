@@ -34,6 +34,7 @@ private:
     };
     static const Row kRows[];
 
+    [[noreturn]] void fail_unknown(const XmlElement& element) const;
     void check_content(const XmlElement& element, Content content) const;
     [[noreturn]] void fail(const XmlElement& element, std::string text) const {
         fail_at(file_, element, std::move(text));
@@ -107,13 +108,19 @@ void BusconfigParser::apply(const XmlElement& root) {
     for (const auto& element : root.children) {
         const auto* row = std::find_if(std::begin(kRows), std::end(kRows),
                                        [&](const Row& each) { return each.name == element.name; });
-        if (row == std::end(kRows)) {
-            fail(element,
-                 fmt::format("element <{}> is not allowed inside <busconfig>", element.name));
-        }
+        if (row == std::end(kRows)) fail_unknown(element);
         check_content(element, row->content);
         (this->*row->apply)(element);
     }
+}
+
+void BusconfigParser::fail_unknown(const XmlElement& element) const {
+    std::vector<std::string_view> names;
+    for (const Row& row : kRows)
+        names.push_back(row.name);
+    const auto meant = nearest_name(element.name, names);
+    fail(element, fmt::format("element <{}> is not allowed inside <busconfig>{}", element.name,
+                              meant ? fmt::format("; did you mean <{}>?", *meant) : ""));
 }
 
 void BusconfigParser::check_content(const XmlElement& element, Content content) const {
@@ -287,9 +294,11 @@ void BusconfigParser::limit(const XmlElement& element) {
 
     const auto set = set_limit(config_.limits, *name, element.text);
     if (set) return;
+    const auto meant = nearest_name(*name, limit_names());
     switch (set.error()) {
         case LimitError::UnknownName:
-            fail(element, fmt::format("there is no limit called \"{}\"", *name));
+            fail(element, fmt::format("there is no limit called \"{}\"{}", *name,
+                                      meant ? fmt::format("; did you mean {}?", *meant) : ""));
         case LimitError::NotANumber:
             fail(element,
                  fmt::format("limit {}: \"{}\" is not a whole number", *name, element.text));

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <initializer_list>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -21,6 +23,10 @@ struct SourceFile {
 
 /// Throws a ConfigError at `element`.
 [[noreturn]] void fail_at(const SourceFile& file, const XmlElement& element, std::string text);
+
+/// The one of `known` that `wanted` is probably a misspelling of.
+[[nodiscard]] std::optional<std::string_view> nearest_name(std::string_view wanted,
+                                                           std::span<const std::string_view> known);
 
 /// Throws unless each attribute of `element` is one of `allowed`.
 void require_attributes_among(const SourceFile& file,

@@ -121,6 +121,13 @@ bus::Result<void, LimitError> set_limit(Limits& limits,
     return {};
 }
 
+std::vector<std::string_view> limit_names() {
+    std::vector<std::string_view> names;
+    for (const LimitRow& row : kLimits)
+        names.push_back(row.name);
+    return names;
+}
+
 std::vector<std::pair<std::string_view, std::uint64_t>> listed(const Limits& limits) {
     std::vector<std::pair<std::string_view, std::uint64_t>> list;
     for (const auto& [name, field] : kLimits) {

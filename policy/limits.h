@@ -57,6 +57,9 @@ bus::Result<void, LimitError> set_limit(Limits& limits,
 /// The same for a number.
 bus::Result<void, LimitError> set_limit(Limits& limits, std::string_view name, std::uint64_t value);
 
+/// What the files call each limit.
+[[nodiscard]] std::vector<std::string_view> limit_names();
+
 /// What the files call each limit, and its value; without those that are for ever.
 [[nodiscard]] std::vector<std::pair<std::string_view, std::uint64_t>> listed(const Limits& limits);
 

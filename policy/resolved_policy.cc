@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "bus/base/log.h"
+
 namespace buzon::policy {
 
 namespace {
@@ -80,7 +82,7 @@ private:
                 throw ConfigError(config_.files.name(mention.location.file), mention.location.line,
                                   mention.location.column, text);
             }
-            warnings_.push_back({mention.location, text + "; what allows something is left out"});
+            warn(mention, text + "; what allows something is left out");
             return std::nullopt;
         }
         return number_or_nobody(mention);
@@ -96,9 +98,12 @@ private:
         const auto number = parse_id(mention.name);
         const char* const what =
             number ? "the number is taken as it stands" : "what is said about it is left out";
-        warnings_.push_back({mention.location, fmt::format("unknown {} \"{}\": {}",
-                                                           kind_of(mention), mention.name, what)});
+        warn(mention, fmt::format("unknown {} \"{}\": {}", kind_of(mention), mention.name, what));
         return number;
+    }
+
+    void warn(const Mention& mention, std::string_view text) {
+        warnings_.push_back({mention.location, bus::on_one_line(text)});
     }
 
     static std::string_view kind_of(const Mention& mention) {

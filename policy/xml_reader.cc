@@ -47,10 +47,13 @@ std::string qualified_name(std::string_view prefix, std::string_view name) {
     return prefix.empty() ? std::string(name) : fmt::format("{}:{}", prefix, name);
 }
 
-std::string without_line_end(std::string_view text) {
-    while (text.ends_with('\n'))
-        text.remove_suffix(1);
-    return std::string(text);
+/// libxml2 ends its messages with a line's end, and some have one inside.
+std::string without_line_ends(std::string_view message) {
+    while (message.ends_with('\n'))
+        message.remove_suffix(1);
+    std::string text(message);
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return text;
 }
 
 class TreeBuilder {
@@ -301,7 +304,7 @@ void TreeBuilder::on_error(void* context, xmlErrorPtr error) {
     auto& self = of(context);
     self.guarded([&] {
         const auto place = self.position_of_offset(self.offset());
-        self.fail(place, without_line_end(error->message ? error->message : "not well-formed"));
+        self.fail(place, without_line_ends(error->message ? error->message : "not well-formed"));
     });
 }
 

@@ -64,12 +64,29 @@ bool is_invisible(std::uint32_t code_point) {
     });
 }
 
-std::string printable_form(std::string_view text, const std::optional<CodePoint>& code_point) {
+enum class Quotes { Escape, Keep };
+
+std::string printable_form(std::string_view text,
+                           const std::optional<CodePoint>& code_point,
+                           Quotes quotes) {
     if (!code_point) return fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
-    if (code_point->value == '"' || code_point->value == '\\') return fmt::format("\\{}", text[0]);
+    const bool quote = code_point->value == '"' || code_point->value == '\\';
+    if (quote && quotes == Quotes::Escape) return fmt::format("\\{}", text[0]);
     if (!is_invisible(code_point->value)) return std::string(text.substr(0, code_point->length));
     if (code_point->value < 0x80) return fmt::format("\\x{:02x}", code_point->value);
     return fmt::format("\\u{{{:x}}}", code_point->value);
+}
+
+std::string escaped(std::string_view text, std::size_t max_bytes, Quotes quotes) {
+    std::string result;
+    while (!text.empty()) {
+        const auto code_point = first_code_point(text);
+        const std::string form = printable_form(text, code_point, quotes);
+        if (result.size() + form.size() > max_bytes) return result + "...";
+        result += form;
+        text.remove_prefix(code_point ? code_point->length : 1);
+    }
+    return result;
 }
 
 }  // namespace
@@ -131,15 +148,11 @@ void Log::emit(LogLevel level, std::string text) {
 }
 
 std::string printable(std::string_view text, std::size_t max_bytes) {
-    std::string result;
-    while (!text.empty()) {
-        const auto code_point = first_code_point(text);
-        const std::string form = printable_form(text, code_point);
-        if (result.size() + form.size() > max_bytes) return result + "...";
-        result += form;
-        text.remove_prefix(code_point ? code_point->length : 1);
-    }
-    return result;
+    return escaped(text, max_bytes, Quotes::Escape);
+}
+
+std::string on_one_line(std::string_view text, std::size_t max_bytes) {
+    return escaped(text, max_bytes, Quotes::Keep);
 }
 
 }  // namespace buzon::bus

@@ -122,4 +122,7 @@ private:
 /// bytes that are not UTF-8, `"` and `\` are escaped, and what is beyond `max_bytes` becomes "...".
 [[nodiscard]] std::string printable(std::string_view text, std::size_t max_bytes = 256);
 
+/// The same for a text of ours that quotes a file or a library: its own `"` and `\` stay.
+[[nodiscard]] std::string on_one_line(std::string_view text, std::size_t max_bytes = 4096);
+
 }  // namespace buzon::bus

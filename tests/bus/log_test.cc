@@ -137,5 +137,11 @@ TEST(Printable, LimitsTheLengthWithoutCuttingACharacter) {
     EXPECT_EQ(printable("abc\nd", 6), "abc...");
 }
 
+TEST(OnOneLine, KeepsTheQuotesOfATextOfOurs) {
+    EXPECT_EQ(on_one_line("a=\"b\\\": \x1b[31m\n\x9b\xc2\x9b"),
+              "a=\"b\\\": \\x1b[31m\\x0a\\x9b\\u{9b}");
+    EXPECT_EQ(on_one_line("abcdefg", 6), "abcdef...");
+}
+
 }  // namespace
 }  // namespace buzon::bus

@@ -37,7 +37,7 @@ TEST_F(DiskFilesTest, ReadsAFileWhole) {
 TEST_F(DiskFilesTest, RefusesWhatIsNotARegularFile) {
     ASSERT_EQ(mkfifo(path("fifo").c_str(), 0600), 0);
     EXPECT_EQ(files_.read(path("fifo")).error(), EINVAL) << "and does not wait for a writer";
-    EXPECT_EQ(files_.read(directory_.path()).error(), EINVAL);
+    EXPECT_EQ(files_.read(directory_.path()).error(), EISDIR);
     EXPECT_EQ(files_.read("/dev/null").error(), EINVAL);
 }
 
@@ -75,6 +75,7 @@ TEST_F(DiskFilesTest, LoadConfigReadsThem) {
     EXPECT_EQ(config.type->value, "system");
     ASSERT_EQ(config.warnings.size(), 1u);
     EXPECT_THAT(config.warnings[0].text, testing::HasSubstr("1.conf left out: "));
+    EXPECT_THAT(config.warnings[0].text, testing::HasSubstr("1.conf: it is a directory"));
 }
 
 TEST(LoadConfigFromDisk, ResolvesARelativePathOnce) {

@@ -62,7 +62,13 @@ constexpr struct {
     {R"(<allow log="true"/>)", "needs at least one attribute"},
     {R"(<allow max_fds="1"/>)", "needs at least one attribute"},
     {R"(<allow min_fds="1"/>)", "needs at least one attribute"},
-    {R"(<allow species="stoat"/>)", "unknown attribute \"species\" on <allow>"},
+    {R"(<allow species="stoat"/>)",
+     "unknown attribute \"species\" on <allow>; expected send_*, receive_*, eavesdrop, min_fds, "
+     "max_fds, own, own_prefix, user, group, log"},
+    {R"(<allow send_interfce="a.b"/>)", "did you mean send_interface?"},
+    {R"(<allow receive_to="a.b"/>)",
+     "expected receive_interface, receive_member, receive_error, receive_sender, receive_path, "
+     "receive_type, receive_requested_reply"},
     {R"(<allow max_fds="1" own="a.b"/>)", "each stand alone"},
     {R"(<allow own="a.b" eavesdrop="true"/>)", "each stand alone"},
     {R"(<allow own="a.b" own_prefix="a.b"/>)", "each stand alone"},

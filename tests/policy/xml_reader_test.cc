@@ -86,9 +86,10 @@ constexpr struct {
     {"tags crossed", "<a>\n<b></a>", 2, "mismatch"},
     {"attribute twice", "<a>\n<b x='1' x='1'/></a>", 2, "redefined"},
     {"attribute without quotes", "<a x=1/>", 1, "AttValue"},
+    {"an escape sequence that libxml2 quotes", "<a b='\x1b[31m\xff'/>", 1, ""},
     {"two roots", "<a/>\n<b/>", 2, "Extra content"},
     {"text after the root", "<a/>x", 1, "Extra content"},
-    {"not UTF-8", "<a>\n\xff</a>", 2, ""},
+    {"not UTF-8", "<a>\n\xff</a>", 2, "encoding ! Bytes: 0xFF"},
     {"a control character", "<a>\n\x01</a>", 2, ""},
     {"character zero", "<a>&#0;</a>", 1, ""},
     {"undefined entity", "<a>\n&x;</a>", 2, "'x' not defined"},
@@ -104,6 +105,7 @@ constexpr struct {
      "\"x\" is external"},
     {"attribute declaration", "<!DOCTYPE a [<!ATTLIST a x CDATA 'y'>]><a/>", 1,
      "attribute declarations"},
+    {"a tag that would move the cursor", "<\x1b[2J/>", 1, ""},
     {"an entity that holds itself", "<!DOCTYPE a [<!ENTITY x '&x;'>]><a>&x;</a>", 1, "loop"},
     {"an entity that closes what it did not open",
      "<!DOCTYPE a [<!ENTITY x '</b>'>]>\n<a><b>&x;</a>", 2, ""},
@@ -120,6 +122,9 @@ TEST(ReadXml, SaysWhereAndWhat) {
             EXPECT_GE(error.column(), 1u) << about;
             EXPECT_NE(error.text().find(part), std::string::npos)
                 << about << " says: " << error.text();
+            EXPECT_EQ(std::string_view(error.what()).find_first_of("\x1b\n\xff"),
+                      std::string_view::npos)
+                << about << " says it to the terminal";
         }
     }
 }
