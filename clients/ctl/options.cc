@@ -2,6 +2,7 @@
 #include "clients/ctl/options.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <utility>
 
@@ -16,10 +17,17 @@
 namespace buzon::clients {
 namespace {
 
+struct JsonModeName {
+    std::string_view name;
+    JsonMode mode;
+};
+constexpr std::array kJsonModes = {JsonModeName{"short", JsonMode::Short},
+                                   JsonModeName{"pretty", JsonMode::Pretty},
+                                   JsonModeName{"off", JsonMode::Off}};
+
 JsonMode parse_json_mode(std::string_view text) {
-    if (text == "short") return JsonMode::Short;
-    if (text == "pretty") return JsonMode::Pretty;
-    if (text == "off") return JsonMode::Off;
+    const auto* const named = std::ranges::find(kJsonModes, text, &JsonModeName::name);
+    if (named != kJsonModes.end()) return named->mode;
     throw UsageError(fmt::format("--json= takes short, pretty or off, not '{}'.", text));
 }
 
@@ -56,7 +64,7 @@ void add_bus_options(CLI::App& app, Options& options) {
 void add_output_options(CLI::App& app, Options& options) {
     app.add_option_function<std::string>(
            "--json", [&options](const std::string& mode) { options.json = parse_json_mode(mode); },
-           "Write JSON: short, pretty or off")
+           "Write JSON: short (the default), pretty or off")
         ->type_name("MODE");
     app.add_flag_callback(
         "-j",
@@ -138,6 +146,19 @@ void take_words(std::vector<std::string> words, Options& options) {
                              std::make_move_iterator(words.end()));
 }
 
+/// `--json` alone is --json=short; busctl also takes `--json MODE`, as two words.
+std::vector<std::string> with_json_modes(std::vector<std::string> words) {
+    const auto end = std::ranges::find(words, "--");
+    for (auto word = words.begin(); word != end; ++word) {
+        const auto next = word + 1;
+        const bool has_mode =
+            next != end &&
+            std::ranges::find(kJsonModes, *next, &JsonModeName::name) != kJsonModes.end();
+        if (*word == "--json" && !has_mode) *word = "--json=short";
+    }
+    return words;
+}
+
 void append_help_line(std::string& out, std::string_view what, std::string_view summary) {
     constexpr std::size_t kSummaryColumn = 29;
     fmt::format_to(std::back_inserter(out), "  {:<{}}", what, kSummaryColumn - 2);
@@ -149,12 +170,13 @@ void append_help_line(std::string& out, std::string_view what, std::string_view 
 }  // namespace
 
 std::optional<Options> parse_command_line(const std::vector<std::string>& arguments) {
+    const auto words = with_json_modes(arguments);
     Options options;
     Requests requests;
     CLI::App app;
     add_all(app, options, requests);
     try {
-        app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+        app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
     } catch (const CLI::ParseError& error) {
         throw UsageError(error.what());
     }

@@ -63,6 +63,17 @@ TEST(ParseCommandLine, CollectsMatches) {
     EXPECT_EQ(options.arguments, Words{"org.example.A"});
 }
 
+TEST(ParseCommandLine, JsonWithoutAModeIsShort) {
+    EXPECT_EQ(parse({"list", "--json"}).json, JsonMode::Short);
+    const Options options = parse({"--json", "policy", "check", "short"});
+    EXPECT_EQ(options.json, JsonMode::Short);
+    EXPECT_EQ(options.verb, "policy");
+    EXPECT_EQ(options.arguments, (Words{"check", "short"}));
+    EXPECT_EQ(parse({"--json", "pretty", "list"}).json, JsonMode::Pretty);
+    EXPECT_EQ(parse({"--json", "--json=off"}).json, JsonMode::Off);
+    EXPECT_EQ(parse({"--", "emit", "--json"}).json, JsonMode::Off);
+}
+
 TEST(ParseCommandLine, ReadsFlagsAndBooleans) {
     const Options options = parse({"--no-legend", "-l", "--expect-reply=no", "--auto-start", "off",
                                    "--allow-interactive-authorization=false", "--verbose",
