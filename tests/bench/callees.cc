@@ -14,38 +14,38 @@
 #include <vector>
 
 #include "bus/base/file_descriptor.h"
-#include "tests/bench/client.h"
+#include "tests/load/client.h"
 
 namespace buzon::bench {
 namespace {
 
 class Callee {
 public:
-    void answer(Client& client) {
+    void answer(load::Client& client) {
         replies_.clear();
         client.receive([&](std::span<const std::byte> message) {
-            if (type_of(message) == bus::MessageType::MethodCall) add_reply(client, message);
+            if (load::type_of(message) == bus::MessageType::MethodCall) add_reply(client, message);
         });
         client.send(replies_);
     }
 
 private:
-    void add_reply(Client& client, std::span<const std::byte> call) {
+    void add_reply(load::Client& client, std::span<const std::byte> call) {
         // A callee has one caller, so the reply is built once.
         if (reply_.empty()) {
-            reply_ = make_reply(header_of(call).sender);
+            reply_ = load::make_reply(load::header_of(call).sender);
         }
-        set_serial(reply_, client.next_serial());
-        set_reply_serial(reply_, serial_of(call));
+        load::set_serial(reply_, client.next_serial());
+        load::set_reply_serial(reply_, load::serial_of(call));
         replies_.insert(replies_.end(), reply_.begin(), reply_.end());
     }
 
-    Bytes reply_;
-    Bytes replies_;
+    load::Bytes reply_;
+    load::Bytes replies_;
 };
 
 [[noreturn]] void serve(const std::string& socket_path, std::size_t count, int ready) {
-    ClientSet clients(socket_path, count);
+    load::ClientSet clients(socket_path, count);
     for (std::size_t i = 0; i < count; ++i) {
         clients[i].expect_descriptors();
         clients[i].request_name(callee_name(i));
@@ -57,17 +57,19 @@ private:
         clients.wait([&](std::size_t i) { callees[i].answer(clients[i]); });
 }
 
-ChildProcess start(const std::string& socket_path, std::size_t count) {
+load::ChildProcess start(const std::string& socket_path, std::size_t count) {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) < 0) {
         throw std::system_error(errno, std::generic_category(), "pipe2");
     }
     const bus::FileDescriptor ready(ends[0]);
     bus::FileDescriptor ready_of_child(ends[1]);
-    auto process = ChildProcess::fork([&] { serve(socket_path, count, ready_of_child.get()); });
+    auto process =
+        load::ChildProcess::fork([&] { serve(socket_path, count, ready_of_child.get()); });
     ready_of_child.reset();
 
-    constexpr auto kPatienceMs = static_cast<int>(std::chrono::milliseconds(kPatience).count());
+    constexpr auto kPatienceMs =
+        static_cast<int>(std::chrono::milliseconds(load::kPatience).count());
     pollfd source{.fd = ready.get(), .events = POLLIN, .revents = 0};
     char byte = 0;
     if (::poll(&source, 1, kPatienceMs) <= 0 || ::read(ready.get(), &byte, 1) != 1) {

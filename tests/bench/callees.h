@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <string>
 
-#include "tests/bench/child_process.h"
+#include "tests/load/child_process.h"
 
 namespace buzon::bench {
 
@@ -19,7 +19,7 @@ public:
     Callees(const std::string& socket_path, std::size_t count);
 
 private:
-    ChildProcess process_;
+    load::ChildProcess process_;
 };
 
 }  // namespace buzon::bench

@@ -26,12 +26,13 @@ struct Run {
 };
 
 Run run_under_valgrind(const Workload& workload,
-                       const BusProgram& program,
+                       const load::BusProgram& program,
                        std::uint64_t operations) {
-    const ScratchDirectory directory;
+    const load::ScratchDirectory directory;
     // %p: what the bus forks gets files of its own.
-    RunningBus bus(program, {"valgrind", "--tool=callgrind",
-                             fmt::format("--callgrind-out-file={}/out.%p", directory.path())});
+    load::RunningBus bus(program,
+                         {"valgrind", "--tool=callgrind",
+                          fmt::format("--callgrind-out-file={}/out.%p", directory.path())});
     const auto pid = bus.pid();
     const auto sample = run_workload(workload, bus, Plan{.operations = operations});
     bus.stop();
@@ -42,7 +43,7 @@ Run run_under_valgrind(const Workload& workload,
 }  // namespace
 
 InstructionCount count_instructions(const Workload& workload,
-                                    const BusProgram& program,
+                                    const load::BusProgram& program,
                                     std::uint64_t operations) {
     constexpr std::uint64_t kBroadcastShare = 10;
     if (workload.kind == Workload::Kind::FanOut) operations /= kBroadcastShare;

@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <string>
 
-#include "tests/bench/bus_process.h"
 #include "tests/bench/workloads.h"
+#include "tests/load/bus_process.h"
 
 namespace buzon::bench {
 
@@ -21,7 +21,7 @@ struct InstructionCount {
 
 /// A broadcast counts as many operations, so it gets fewer of them.
 [[nodiscard]] InstructionCount count_instructions(const Workload& workload,
-                                                  const BusProgram& program,
+                                                  const load::BusProgram& program,
                                                   std::uint64_t operations);
 
 }  // namespace buzon::bench

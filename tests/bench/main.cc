@@ -21,23 +21,23 @@
 #include <string>
 #include <vector>
 
-#include "tests/bench/bus_process.h"
 #include "tests/bench/instructions.h"
 #include "tests/bench/meter.h"
 #include "tests/bench/options.h"
 #include "tests/bench/report.h"
 #include "tests/bench/workloads.h"
+#include "tests/load/bus_process.h"
 
 namespace buzon::bench {
 namespace {
 
 void add_round(const Workload& workload,
-               const BusProgram& program,
+               const load::BusProgram& program,
                const Plan& plan,
                BusResult& result) {
     // What failed once would fail again, after a long wait perhaps.
     if (!result.failure.empty()) return;
-    std::optional<RunningBus> bus;
+    std::optional<load::RunningBus> bus;
     try {
         bus.emplace(program);
         result.rounds.push_back(run_workload(workload, *bus, plan));

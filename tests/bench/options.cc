@@ -2,16 +2,15 @@
 #include "tests/bench/options.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
-#include <sstream>
 #include <string_view>
+
+#include "tests/load/known_buses.h"
 
 namespace buzon::bench {
 namespace {
@@ -22,43 +21,17 @@ bool is_chosen(const Names& names, std::string_view name) {
     return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// The buzond of the build tree that this program is in.
-std::string own_buzond() {
-    const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-    return (here / "../../broker/buzond").lexically_normal().string();
-}
-
-/// `command` as a path, looked up in $PATH if it has no slash; empty if it cannot be run.
-std::string find_program(const std::string& command) {
-    if (command.find('/') != command.npos) {
-        return ::access(command.c_str(), X_OK) == 0 ? command : "";
-    }
-    const char* const path = std::getenv("PATH");
-    std::istringstream directories(path ? path : "/usr/bin:/bin");
-    for (std::string directory; std::getline(directories, directory, ':');) {
-        auto file = directory.append("/").append(command);
-        if (::access(file.c_str(), X_OK) == 0) return file;
-    }
-    return "";
-}
-
-std::vector<BusProgram> find_buses(const std::vector<BusProgram>& known,
-                                   const Names& names,
-                                   unsigned rules) {
-    std::vector<BusProgram> found;
-    for (const auto& bus : known) {
-        if (!is_chosen(names, bus.name)) continue;
-        if (rules > 0 && bus.kind == BusKind::DbusBroker) {
-            fmt::print(stderr, "{} is left out: its policy is not from a file\n", bus.name);
-            continue;
-        }
-        const auto path = find_program(bus.path);
-        if (path.empty()) {
-            fmt::print(stderr, "{} is left out: there is no program {}\n", bus.name, bus.path);
-        } else {
-            found.push_back({bus.kind, bus.name, path, rules});
-        }
-    }
+std::vector<load::BusProgram> find_buses(std::vector<load::BusProgram> known,
+                                         const Names& names,
+                                         unsigned rules) {
+    for (auto& bus : known)
+        bus.rules = rules;
+    auto found = load::runnable(known, names);
+    std::erase_if(found, [](const auto& bus) {
+        const bool cannot = bus.rules > 0 && bus.kind == load::BusKind::DbusBroker;
+        if (cannot) fmt::print(stderr, "{} is left out: its policy is not from a file\n", bus.name);
+        return cannot;
+    });
     return found;
 }
 
@@ -80,9 +53,7 @@ void declare_measuring(CLI::App& app, Options& options) {
 }  // namespace
 
 Options parse_options(int argc, const char* const* argv) {
-    std::vector<BusProgram> known{{BusKind::DbusDaemon, "dbus-daemon", "dbus-daemon"},
-                                  {BusKind::DbusBroker, "dbus-broker", "dbus-broker"},
-                                  {BusKind::Buzond, "buzond", own_buzond()}};
+    auto known = load::known_buses();
     Options options;
     CLI::App app{"Puts the same load on buzond, dbus-daemon and dbus-broker and compares them."};
     Names bus_names;

@@ -7,14 +7,14 @@
 #include <string>
 #include <vector>
 
-#include "tests/bench/bus_process.h"
 #include "tests/bench/meter.h"
 #include "tests/bench/workloads.h"
+#include "tests/load/bus_process.h"
 
 namespace buzon::bench {
 
 struct Options {
-    std::vector<BusProgram> buses;  // those asked for that can be run
+    std::vector<load::BusProgram> buses;  // those asked for that can be run
     std::vector<Workload> workloads;
     unsigned rounds = 5;
     double seconds = 1;

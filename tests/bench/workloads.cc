@@ -13,7 +13,7 @@
 #include "bus/base/file_descriptor.h"
 #include "bus/wire_writer.h"
 #include "tests/bench/callees.h"
-#include "tests/bench/client.h"
+#include "tests/load/client.h"
 
 namespace buzon::bench {
 namespace {
@@ -79,35 +79,35 @@ void write_body_of(const Workload& workload, bus::WireWriter& body) {
     }
 }
 
-Bytes call_of(const Workload& workload, std::size_t callee) {
+load::Bytes call_of(const Workload& workload, std::size_t callee) {
     const auto name = callee_name(callee);
     if (workload.kind == Kind::DriverCalls) {
-        return make_driver_call("GetNameOwner", "s",
-                                [&](bus::WireWriter& body) { body.write_string(name); });
+        return load::make_driver_call("GetNameOwner", "s",
+                                      [&](bus::WireWriter& body) { body.write_string(name); });
     }
-    return make_call({.unix_fds = workload.with_descriptor ? 1U : 0U,
-                      .path = "/org/buzon/Bench",
-                      .interface = kInterface,
-                      .member = "Answer",
-                      .destination = name,
-                      .signature = signature_of(workload)},
-                     [&](bus::WireWriter& body) { write_body_of(workload, body); });
+    return load::make_call({.unix_fds = workload.with_descriptor ? 1U : 0U,
+                            .path = "/org/buzon/Bench",
+                            .interface = kInterface,
+                            .member = "Answer",
+                            .destination = name,
+                            .signature = signature_of(workload)},
+                           [&](bus::WireWriter& body) { write_body_of(workload, body); });
 }
 
 /// Copies of one message in a row, so that a batch of them is one write.
 class Batch {
 public:
-    Batch(Bytes message, std::size_t most) : message_bytes_(message.size()) {
+    Batch(load::Bytes message, std::size_t most) : message_bytes_(message.size()) {
         for (std::size_t i = 0; i < most; ++i) {
             copies_.insert(copies_.end(), message.begin(), message.end());
         }
     }
-    void send(Client& client, std::size_t count) {
+    void send(load::Client& client, std::size_t count) {
         stamp(client, count);
         client.send(std::span(copies_).first(count * message_bytes_));
     }
     /// Each message with `descriptor`, so each with a write of its own.
-    void send_each_with(Client& client, std::size_t count, int descriptor) {
+    void send_each_with(load::Client& client, std::size_t count, int descriptor) {
         stamp(client, count);
         for (std::size_t i = 0; i < count; ++i)
             client.send(copy(i), descriptor);
@@ -117,19 +117,19 @@ private:
     std::span<std::byte> copy(std::size_t index) {
         return std::span(copies_).subspan(index * message_bytes_, message_bytes_);
     }
-    void stamp(Client& client, std::size_t count) {
+    void stamp(load::Client& client, std::size_t count) {
         for (std::size_t i = 0; i < count; ++i)
-            set_serial(copy(i), client.next_serial());
+            load::set_serial(copy(i), client.next_serial());
     }
 
     std::size_t message_bytes_;
-    Bytes copies_;
+    load::Bytes copies_;
 };
 
 /// The calling side of all pairs of a workload.
 class Callers {
 public:
-    Callers(const Workload& workload, const RunningBus& bus)
+    Callers(const Workload& workload, const load::RunningBus& bus)
         : workload_(workload), clients_(bus.socket_path(), workload.peers) {
         if (workload.with_descriptor) descriptor_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
         for (std::size_t i = 0; i < workload.peers; ++i) {
@@ -137,7 +137,7 @@ public:
         }
     }
 
-    Client& client(std::size_t index) { return clients_[index]; }
+    load::Client& client(std::size_t index) { return clients_[index]; }
     void send(std::size_t caller, std::size_t count) {
         if (count == 0) return;
         if (descriptor_) {
@@ -156,8 +156,8 @@ public:
         clients_.wait([&](std::size_t i) {
             std::size_t replies = 0;
             clients_[i].receive([&](std::span<const std::byte> message) {
-                if (type_of(message) == bus::MessageType::MethodReturn) ++replies;
-                throw_if_error(message);
+                if (load::type_of(message) == bus::MessageType::MethodReturn) ++replies;
+                load::throw_if_error(message);
             });
             on_replies(i, replies);
         });
@@ -165,7 +165,7 @@ public:
 
 private:
     const Workload& workload_;
-    ClientSet clients_;
+    load::ClientSet clients_;
     std::vector<Batch> batches_;
     bus::FileDescriptor descriptor_;
 };
@@ -215,7 +215,7 @@ void make_driver_calls(const Workload& workload, Callers& callers, Meter& meter)
 
 class Subscribers {
 public:
-    Subscribers(const Workload& workload, const RunningBus& bus)
+    Subscribers(const Workload& workload, const load::RunningBus& bus)
         : clients_(bus.socket_path(), workload.peers), receipts_(workload.in_flight) {
         for (std::size_t i = 0; i < clients_.size(); ++i) {
             clients_[i].add_match(fmt::format("type='signal',interface='{}'", kInterface));
@@ -227,7 +227,7 @@ public:
         std::size_t completed = 0;
         clients_.wait([&](std::size_t i) {
             clients_[i].receive([&](std::span<const std::byte> message) {
-                if (type_of(message) == bus::MessageType::Signal) completed += count(message);
+                if (load::type_of(message) == bus::MessageType::Signal) completed += count(message);
             });
         });
         return completed;
@@ -236,22 +236,22 @@ public:
 private:
     /// 1 if all subscribers have it now.
     std::size_t count(std::span<const std::byte> signal) {
-        auto& receipts = receipts_[serial_of(signal) % receipts_.size()];
+        auto& receipts = receipts_[load::serial_of(signal) % receipts_.size()];
         if (++receipts < clients_.size()) return 0;
         receipts = 0;
         return 1;
     }
 
-    ClientSet clients_;
+    load::ClientSet clients_;
     // No more signals are under way than this has places, so serials modulo that tell them apart.
     std::vector<std::size_t> receipts_;
 };
 
 /// One process publishes and receives, so that it knows when the last subscriber has a signal.
-void broadcast(const Workload& workload, const RunningBus& bus, Meter& meter) {
+void broadcast(const Workload& workload, const load::RunningBus& bus, Meter& meter) {
     Subscribers subscribers(workload, bus);
-    Client publisher(bus.socket_path());
-    Batch batch(make_signal(kInterface, "Changed"), workload.in_flight);
+    load::Client publisher(bus.socket_path());
+    Batch batch(load::make_signal(kInterface, "Changed"), workload.in_flight);
     std::uint64_t done = 0;
     batch.send(publisher, workload.in_flight);
     for (bool more = true; more;) {
@@ -272,7 +272,7 @@ std::span<const Workload> all_workloads() {
     return kWorkloads;
 }
 
-Sample run_workload(const Workload& workload, const RunningBus& bus, const Plan& plan) {
+Sample run_workload(const Workload& workload, const load::RunningBus& bus, const Plan& plan) {
     if (workload.kind == Kind::FanOut) {
         Meter meter(plan, bus.cpu_clock());
         broadcast(workload, bus, meter);

@@ -8,8 +8,8 @@
 #include <span>
 #include <string_view>
 
-#include "tests/bench/bus_process.h"
 #include "tests/bench/meter.h"
+#include "tests/load/bus_process.h"
 
 namespace buzon::bench {
 
@@ -29,7 +29,7 @@ struct Workload {
 
 /// Runs `workload` once on a bus that nobody else uses.
 [[nodiscard]] Sample run_workload(const Workload& workload,
-                                  const RunningBus& bus,
+                                  const load::RunningBus& bus,
                                   const Plan& plan);
 
 }  // namespace buzon::bench

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/bench/messages.h"
+#include "tests/load/messages.h"
 
 #include <gtest/gtest.h>
 
 #include <stdexcept>
 
-namespace buzon::bench {
+namespace buzon::load {
 namespace {
 
 using bus::MessageType;
@@ -57,4 +57,4 @@ TEST(HeaderOf, RefusesWhatIsNoHeader) {
 }
 
 }  // namespace
-}  // namespace buzon::bench
+}  // namespace buzon::load

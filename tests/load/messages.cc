@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/bench/messages.h"
+#include "tests/load/messages.h"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 #include "bus/message_builder.h"
 #include "bus/wire_reader.h"
 
-namespace buzon::bench {
+namespace buzon::load {
 namespace {
 
 using bus::MessageType;
@@ -115,4 +115,4 @@ void throw_if_error(std::span<const std::byte> message) {
                                          body.read_string().value_or("")));
 }
 
-}  // namespace buzon::bench
+}  // namespace buzon::load

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/bench/child_process.h"
+#include "tests/load/child_process.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -15,7 +15,7 @@
 #include <system_error>
 #include <utility>
 
-namespace buzon::bench {
+namespace buzon::load {
 namespace {
 
 constexpr int kCannotStart = 127;
@@ -65,7 +65,7 @@ ChildProcess ChildProcess::fork(const std::function<void()>& play) {
     try {
         play();
     } catch (const std::exception& failure) {
-        fmt::print(stderr, "buzon-bench: a helper process failed: {}\n", failure.what());
+        fmt::print(stderr, "a helper process failed: {}\n", failure.what());
     }
     ::_exit(0);
 }
@@ -97,4 +97,4 @@ void ChildProcess::stop() {
     pid_ = -1;
 }
 
-}  // namespace buzon::bench
+}  // namespace buzon::load

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "bus/base/file_descriptor.h"
-#include "tests/bench/child_process.h"
+#include "tests/load/child_process.h"
 
-namespace buzon::bench {
+namespace buzon::load {
 
 enum class BusKind { Buzond, DbusDaemon, DbusBroker };
 
@@ -63,4 +63,4 @@ private:
     std::optional<ChildProcess> process_;
 };
 
-}  // namespace buzon::bench
+}  // namespace buzon::load

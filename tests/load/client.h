@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "bus/base/file_descriptor.h"
-#include "tests/bench/messages.h"
+#include "tests/load/messages.h"
 
-namespace buzon::bench {
+namespace buzon::load {
 
 /// Long enough for a bus under valgrind, short enough to notice a hang.
 inline constexpr std::chrono::seconds kPatience{20};
@@ -94,4 +94,4 @@ private:
     bus::FileDescriptor epoll_;
 };
 
-}  // namespace buzon::bench
+}  // namespace buzon::load

@@ -16,7 +16,7 @@
 #include "bus/protocol.h"
 #include "bus/wire_writer.h"
 
-namespace buzon::bench {
+namespace buzon::load {
 
 using Bytes = std::vector<std::byte>;
 using BodyWriter = std::function<void(bus::WireWriter&)>;
@@ -45,4 +45,4 @@ void set_reply_serial(std::span<std::byte> reply, std::uint32_t serial);
 /// If `message` is an error reply: throws what it says.
 void throw_if_error(std::span<const std::byte> message);
 
-}  // namespace buzon::bench
+}  // namespace buzon::load

@@ -10,7 +10,7 @@
 
 #include "bus/base/file_descriptor.h"
 
-namespace buzon::bench {
+namespace buzon::load {
 
 /// Limits are those that dbus-broker-launch gives the bus of a user session.
 [[nodiscard]] std::vector<std::string> broker_options(int controller);
@@ -18,4 +18,4 @@ namespace buzon::bench {
 /// which stays open. Returns when the broker has taken it.
 void add_listener(const bus::FileDescriptor& controller, const std::string& socket_path);
 
-}  // namespace buzon::bench
+}  // namespace buzon::load

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/bench/broker_controller.h"
+#include "tests/load/broker_controller.h"
 
 #include <fmt/format.h>
 #include <sys/socket.h>
@@ -14,9 +14,9 @@
 #include <utility>
 
 #include "bus/wire_writer.h"
-#include "tests/bench/client.h"
+#include "tests/load/client.h"
 
-namespace buzon::bench {
+namespace buzon::load {
 namespace {
 
 constexpr std::uint32_t kEveryUser = 0xffffffff;
@@ -123,4 +123,4 @@ void add_listener(const bus::FileDescriptor& controller, const std::string& sock
     Client(controller.duplicate()).call(std::move(call), listener.get());
 }
 
-}  // namespace buzon::bench
+}  // namespace buzon::load

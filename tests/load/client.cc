@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/bench/client.h"
+#include "tests/load/client.h"
 
 #include <fmt/format.h>
 #include <sys/epoll.h>
@@ -14,7 +14,7 @@
 #include <stdexcept>
 #include <system_error>
 
-namespace buzon::bench {
+namespace buzon::load {
 namespace {
 
 constexpr std::size_t kBufferBytes = std::size_t{256} * 1024;
@@ -246,4 +246,4 @@ std::span<const std::size_t> ClientSet::wait_for_ready() {
     return ready;
 }
 
-}  // namespace buzon::bench
+}  // namespace buzon::load

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A child of the load generator: another program, or a fork of itself that plays some peers.
+// A child of a load generator: another program, or a fork of itself that plays some peers.
 // Invariant: it dies with this object, and by the kernel's hand if the load generator dies first.
 // Errors: std::system_error where the kernel refuses.
 #pragma once
@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace buzon::bench {
+namespace buzon::load {
 
 class ChildProcess {
 public:
@@ -42,4 +42,4 @@ private:
     pid_t pid_;
 };
 
-}  // namespace buzon::bench
+}  // namespace buzon::load

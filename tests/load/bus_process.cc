@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/bench/bus_process.h"
+#include "tests/load/bus_process.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -18,10 +18,10 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "tests/bench/broker_controller.h"
-#include "tests/bench/client.h"
+#include "tests/load/broker_controller.h"
+#include "tests/load/client.h"
 
-namespace buzon::bench {
+namespace buzon::load {
 namespace {
 
 // What session.conf of dbus-daemon 1.14 sets, without activation.
@@ -85,7 +85,7 @@ void wait_for_line(int descriptor) {
 }  // namespace
 
 ScratchDirectory::ScratchDirectory() {
-    path_ = (std::filesystem::temp_directory_path() / "buzon-bench-XXXXXX").string();
+    path_ = (std::filesystem::temp_directory_path() / "buzon-load-XXXXXX").string();
     if (!::mkdtemp(path_.data())) {
         throw std::system_error(errno, std::generic_category(), path_);
     }
@@ -152,4 +152,4 @@ std::string RunningBus::with_log(const std::string& failure) const {
     return log.empty() ? failure : fmt::format("{}; its log ends with:\n{}", failure, log);
 }
 
-}  // namespace buzon::bench
+}  // namespace buzon::load
