@@ -29,23 +29,25 @@ bus::FileDescriptor descriptor_of(const bus::Message& message, std::size_t index
 bus::Result<void, LinkError> send_request(MessageStream& stream,
                                           bus::MessageBuilder& builder,
                                           LauncherRequest request,
-                                          std::uint32_t serial,
-                                          MessageStream::Waiting waiting,
-                                          std::uint8_t flags) {
+                                          const RequestForm& form) {
     const LauncherMethod& method = method_of(request);
-    return stream.send(builder.build({.type = bus::MessageType::MethodCall,
-                                      .flags = flags,
-                                      .serial = serial,
-                                      .path = kLauncherPath,
-                                      .interface = kLauncherInterface,
-                                      .member = method.member,
-                                      .signature = method.in}),
-                       waiting);
+    const std::size_t passed = form.descriptors ? form.descriptors->descriptors.size() : 0;
+    auto message = builder.build({.type = bus::MessageType::MethodCall,
+                                  .flags = form.flags,
+                                  .serial = form.serial,
+                                  .unix_fds = static_cast<std::uint32_t>(passed),
+                                  .path = kLauncherPath,
+                                  .interface = kLauncherInterface,
+                                  .member = method.member,
+                                  .signature = method.in});
+    message.descriptors = form.descriptors;
+    return stream.send(message, form.waiting);
 }
 
 void LauncherClient::send(LauncherRequest request, std::uint8_t flags) {
-    const auto sent = send_request(stream_, builder_, request, ++serial_,
-                                   MessageStream::Waiting::AsLongAsItTakes, flags);
+    const auto sent = send_request(
+        stream_, builder_, request,
+        {.serial = ++serial_, .waiting = MessageStream::Waiting::AsLongAsItTakes, .flags = flags});
     if (!sent) fail(sent.error());
 }
 

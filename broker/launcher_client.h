@@ -15,13 +15,18 @@
 
 namespace buzon::broker {
 
+struct RequestForm {
+    std::uint32_t serial = 0;
+    MessageStream::Waiting waiting = MessageStream::Waiting::Never;
+    std::uint8_t flags = 0;
+    bus::Ref<const bus::DescriptorSet> descriptors = nullptr;
+};
+
 /// Writes a call whose body stands in `builder`.
 bus::Result<void, LinkError> send_request(MessageStream& stream,
                                           bus::MessageBuilder& builder,
                                           LauncherRequest request,
-                                          std::uint32_t serial,
-                                          MessageStream::Waiting waiting,
-                                          std::uint8_t flags = 0);
+                                          const RequestForm& form);
 
 struct PassedSockets {
     std::vector<bus::BoundSocket> sockets;  // their files are the launcher's

@@ -25,6 +25,7 @@
 #include "broker/driver_table.h"
 #include "broker/launcher/fork.h"
 #include "broker/launcher_client.h"
+#include "broker/launcher_keeper.h"
 #include "broker/launcher_link.h"
 #include "broker/machine_id.h"
 #include "broker/options.h"
@@ -145,7 +146,9 @@ private:
 
     void serve(const StartSettings& start, Settings settings) {
         bus::EventLoop loop;
-        LauncherLink link(loop, log_, std::move(launcher_), std::move(spare_), sockets_->files());
+        LauncherKeeper launchers(loop, log_, std::move(launcher_), std::move(spare_),
+                                 sockets_->files());
+        LauncherLink link(launchers, log_);
         CookieKeyring cookies(home_directory(start) + "/.dbus-keyrings",
                               std::string(kDefaultCookieContext), log_);
         Broker broker(loop, log_, make_identity(options_, start),
@@ -155,7 +158,7 @@ private:
                        .cookies = &cookies},
                       std::move(settings), link);
         broker.set_reload_observer(*this);
-        watch_signals(loop, broker, link);
+        watch_signals(loop, broker, launchers);
         sockets_->listen(broker);
         warn_of_permissive_mode(options_.permissive, log_);
         announce(announcement_, sockets_->address(), ::getpid());
@@ -171,7 +174,7 @@ private:
 
     /// An interrupt counts unless whoever started us has it ignored, as a shell does for what runs
     /// in its background.
-    void watch_signals(bus::EventLoop& loop, Broker& broker, LauncherLink& link) {
+    void watch_signals(bus::EventLoop& loop, Broker& broker, LauncherKeeper& launchers) {
         std::vector<int> signals{SIGTERM, SIGHUP, SIGCHLD};
         struct sigaction interrupt {};
         ::sigaction(SIGINT, nullptr, &interrupt);
@@ -179,11 +182,11 @@ private:
         loop.watch_signals(signals, [&](int number) {
             switch (number) {
                 case SIGHUP: reload(broker); break;
-                case SIGCHLD: link.reap(); break;
+                case SIGCHLD: launchers.reap(); break;
                 default: loop.stop(); break;
             }
         });
-        link.reap();  // for those that ended before their signal was watched for
+        launchers.reap();  // for those that ended before their signal was watched for
     }
 
     void reload(Broker& broker) {

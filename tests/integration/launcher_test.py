@@ -144,6 +144,34 @@ class Failures(LauncherTestCase):
             self.assertEqual(status_of(pid)["Name"], NAME)
             self.assertLessEqual(len(descriptors(pid)), 4)
 
+    def test_launchers_killed_during_loads_fail_those_and_no_others(self):
+        daemon, client = self.start()
+        rules = "".join(f'<deny own="com.example.N{n}"/>' for n in range(20000))
+        daemon.write_config(harness.busconfig(policy=harness.ALLOW_EVERYTHING.replace(
+            "</policy>", rules + "</policy>")))
+        waiting = self.connect(daemon)
+        for _ in range(6):
+            launcher = children(daemon.pid)[0]
+            serial = waiting.send(Message(CALL, BUS_PATH, BUS_NAME, "ReloadConfig", BUS_NAME))
+            client.sync()  # the launcher has been asked
+            self.kill(daemon, launcher)
+            with contextlib.suppress(BusError):
+                waiting.reply_to(serial)
+            wait_until(lambda: len(children(daemon.pid)) == 2, "a new spare")
+        self.assertIn("was ended by signal 9 (Killed)", daemon.log())
+        self.deny_new_name(daemon)
+        client.bus("ReloadConfig")
+        self.assert_denied(client)
+
+    def test_log_tells_what_ended_a_launcher(self):
+        daemon, _ = self.start()
+        for number, name in ((signal.SIGKILL, "Killed"), (signal.SIGSEGV, "Segmentation fault")):
+            launcher = children(daemon.pid)[0]
+            os.kill(launcher, number)
+            wait_until(lambda: f"The launcher process (pid {launcher}) was ended by signal "
+                       f"{int(number)} ({name})" in daemon.log(), "the line in the log")
+            wait_until(lambda: len(children(daemon.pid)) == 2, "a new spare")
+
     def test_spare_that_dies_is_made_anew(self):
         daemon, client = self.start()
         self.kill(daemon, children(daemon.pid)[1])
@@ -170,7 +198,7 @@ class Failures(LauncherTestCase):
         with self.assertRaises(BusError) as raised:
             client.bus("ReloadConfig")
         self.assertEqual(raised.exception.name, "Failed")
-        self.assertIn("No launcher process is left", str(raised.exception))
+        self.assertIn("no launcher process is left", str(raised.exception))
         self.assertEqual(client.request_name("com.example.New"), 1)
         self.connect(daemon).sync()
 
