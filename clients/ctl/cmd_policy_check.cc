@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "clients/ctl/complaint.h"
 #include "clients/ctl/policy_command.h"
 #include "clients/ctl/policy_files.h"
 #include "clients/ctl/value_text.h"
@@ -22,15 +23,54 @@ struct PlacedFinding {
     policy::Finding finding;
 };
 
-std::vector<PlacedFinding> findings_in(const std::string& path) {
+/// What is found in all files together.
+struct Findings {
+    std::vector<PlacedFinding> placed;
+    /// Some file could not be read, or not to its end.
+    bool has_broken_file = false;
+    std::vector<std::string> parts;
+};
+
+void add_findings_in(const std::string& path, Findings& findings) {
     policy::SystemUserDatabase users;
     policy::DiskFiles files;
-    const policy::Config config = load_config_file(path);
-    std::vector<PlacedFinding> placed;
+    const policy::Config config = read_config_file(path);
+    if (config.listen.empty()) findings.parts.push_back(path);
     for (auto& finding : policy::check(config, users, policy::read_service_names(config, files))) {
-        placed.push_back({config.files.name(finding.location.file), std::move(finding)});
+        findings.placed.push_back({config.files.name(finding.location.file), std::move(finding)});
     }
-    return placed;
+}
+
+policy::Finding finding_of(const policy::ConfigError& error) {
+    return {policy::Severity::Error,
+            {{}, error.line(), error.column()},
+            "malformed",
+            error.text(),
+            "Correct it: what else the file holds was not checked."};
+}
+
+Findings findings_in(const std::vector<std::string>& paths) {
+    Findings findings;
+    for (const auto& path : paths) {
+        try {
+            add_findings_in(path, findings);
+        } catch (const policy::ConfigError& error) {
+            findings.placed.push_back({error.file(), finding_of(error)});
+            findings.has_broken_file = true;
+        }
+    }
+    return findings;
+}
+
+void tell_of_parts(const std::vector<std::string>& parts) {
+    if (parts.size() == 1) {
+        tell_of_part(parts.front());
+    } else if (!parts.empty()) {
+        complain(
+            fmt::format("{} files have no <listen>: each is taken for a part of a "
+                        "configuration, without the rest",
+                        parts.size()));
+    }
 }
 
 /// Advice is given once for each kind.
@@ -75,15 +115,15 @@ void print_all(const std::vector<PlacedFinding>& findings, const Options& option
 int check_policy(const Options& options) {
     std::vector<std::string> paths(options.arguments.begin() + 1, options.arguments.end());
     if (paths.empty()) paths.push_back(standard_config_file(options.bus.scope));
-    std::vector<PlacedFinding> findings;
-    for (const auto& path : paths) {
-        for (auto& placed : findings_in(path))
-            findings.push_back(std::move(placed));
-    }
-    print_all(findings, options);
-    const bool matters = std::any_of(findings.begin(), findings.end(), [&](const auto& placed) {
-        return options.policy.strict || placed.finding.severity != policy::Severity::Note;
-    });
+    const Findings findings = findings_in(paths);
+    print_all(findings.placed, options);
+    tell_of_parts(findings.parts);
+    constexpr int kBrokenFile = 2;
+    if (findings.has_broken_file) return kBrokenFile;
+    const bool matters =
+        std::any_of(findings.placed.begin(), findings.placed.end(), [&](const auto& placed) {
+            return options.policy.strict || placed.finding.severity != policy::Severity::Note;
+        });
     return matters ? 1 : 0;
 }
 

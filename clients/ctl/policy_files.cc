@@ -12,21 +12,22 @@
 
 namespace buzon::clients {
 
-policy::Config load_config_file(const std::string& path) {
+policy::Config read_config_file(const std::string& path) {
     policy::DiskFiles files;
-    policy::Config config =
-        policy::load_config(path, policy::process_environment(), files, policy::ConfigRole::Part);
-    if (config.listen.empty()) {
-        complain(
-            fmt::format("{} has no <listen>: it is taken for a part of a configuration, "
-                        "without the rest",
-                        path));
-    }
-    return config;
+    return policy::load_config(path, policy::process_environment(), files,
+                               policy::ConfigRole::Part);
+}
+
+void tell_of_part(const std::string& path) {
+    complain(
+        fmt::format("{} has no <listen>: it is taken for a part of a configuration, "
+                    "without the rest",
+                    path));
 }
 
 LoadedPolicy load_policy(const std::string& path, policy::UserDatabase& users) {
-    LoadedPolicy loaded{load_config_file(path), {}, nullptr};
+    LoadedPolicy loaded{read_config_file(path), {}, nullptr};
+    if (loaded.config.listen.empty()) tell_of_part(path);
     // Who is unknown is for `policy check` to say; a file left out changes the answer.
     for (const auto& [location, text] : loaded.config.warnings) {
         complain(fmt::format("{}: {}", loaded.config.files.describe(location), text));

@@ -21,8 +21,11 @@ struct LoadedPolicy {
 };
 
 /// Errors: policy::ConfigError.
-[[nodiscard]] policy::Config load_config_file(const std::string& path);
-/// The same, with users and groups looked up.
+[[nodiscard]] policy::Config read_config_file(const std::string& path);
+/// On standard error, of a configuration without <listen>.
+void tell_of_part(const std::string& path);
+/// Reads it, looks up users and groups, and tells what is missing or left out.
+/// Errors: policy::ConfigError.
 [[nodiscard]] LoadedPolicy load_policy(const std::string& path, policy::UserDatabase& users);
 
 /// What the bus of `scope` is configured with, where it is configured as usual.

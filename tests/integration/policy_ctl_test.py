@@ -280,10 +280,32 @@ class Check(PolicyTestCase):
         self.assertEqual((status, [finding[2] for finding in found]),
                          (1, ["unknown-user", "send-without-destination"]))
 
-    def test_what_cannot_be_read(self):
-        self.assertIn("/nowhere.conf", self.fails("policy", "check", "/nowhere.conf"))
-        path = self.file("broken.conf", "<busconfig><policy/></busconfig>")
-        self.assertIn(f"{path}:1:", self.fails("policy", "check", path))
+    def test_what_cannot_be_read_does_not_keep_the_rest_from_being_checked(self):
+        broken = self.file("broken.conf", "<busconfig>\n<policy/></busconfig>")
+        bad = self.file("bad.conf", harness.busconfig(
+            policy='<policy context="default"><deny own="a b"/></policy>'))
+        status, text = self.ctl("policy", "check", "--json", "/nowhere.conf", broken, bad)
+        found = json.loads(text)
+        self.assertEqual(status, 2)
+        self.assertEqual([(one["file"], one["severity"], one["kind"]) for one in found],
+                         [("/nowhere.conf", "error", "malformed"), (broken, "error", "malformed"),
+                          (bad, "warning", "never-matches")])
+        self.assertEqual((found[1]["line"], found[1]["column"]), (2, 1))
+        self.assertIn("exactly one of context, user", found[1]["text"])
+        status, text = self.ctl("policy", "check", broken)
+        self.assertEqual(status, 2)
+        self.assertTrue(text.startswith(f"{broken}:2:1: error: <policy> needs"), text)
+
+    def test_a_directory(self):
+        status, text = self.ctl("policy", "check", self.bus.directory)
+        self.assertEqual(status, 2)
+        self.assertIn("it is a directory", text)
+
+    def test_several_parts_of_a_configuration(self):
+        paths = [self.file(name, "<busconfig/>") for name in ("one.conf", "two.conf")]
+        done = self.run_command(CTL, "policy", "check", *paths)
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+        self.assertTrue(done.stderr.startswith("2 files have no <listen>"), done.stderr)
 
 
 class Diff(PolicyTestCase):
