@@ -82,6 +82,10 @@ requires std::is_unsigned_v<Unsigned> std::optional<std::uint64_t> as_number(Uns
     return value;
 }
 
+std::optional<std::uint64_t> value_of(const Limits& limits, const Field& field) {
+    return std::visit([&](auto member) { return as_number(limits.*member); }, field);
+}
+
 const LimitRow* find_row(std::string_view name) {
     const auto* row = std::find_if(std::begin(kLimits), std::end(kLimits),
                                    [&](const LimitRow& each) { return each.name == name; });
@@ -131,11 +135,18 @@ std::vector<std::string_view> limit_names() {
 std::vector<std::pair<std::string_view, std::uint64_t>> listed(const Limits& limits) {
     std::vector<std::pair<std::string_view, std::uint64_t>> list;
     for (const auto& [name, field] : kLimits) {
-        const auto value =
-            std::visit([&](auto member) { return as_number(limits.*member); }, field);
-        if (value) list.emplace_back(name, *value);
+        if (const auto value = value_of(limits, field)) list.emplace_back(name, *value);
     }
     return list;
+}
+
+std::vector<LimitChange> changed_limits(const Limits& before, const Limits& after) {
+    std::vector<LimitChange> changes;
+    for (const auto& [name, field] : kLimits) {
+        const LimitChange change{name, value_of(before, field), value_of(after, field)};
+        if (change.before != change.after) changes.push_back(change);
+    }
+    return changes;
 }
 
 }  // namespace buzon::policy

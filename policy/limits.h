@@ -63,4 +63,14 @@ bus::Result<void, LimitError> set_limit(Limits& limits, std::string_view name, s
 /// What the files call each limit, and its value; without those that are for ever.
 [[nodiscard]] std::vector<std::pair<std::string_view, std::uint64_t>> listed(const Limits& limits);
 
+struct LimitChange {
+    std::string_view name;
+    /// Nothing: there is none.
+    std::optional<std::uint64_t> before;
+    std::optional<std::uint64_t> after;
+};
+
+/// The limits that differ.
+[[nodiscard]] std::vector<LimitChange> changed_limits(const Limits& before, const Limits& after);
+
 }  // namespace buzon::policy

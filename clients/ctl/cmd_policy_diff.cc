@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -10,6 +12,7 @@
 #include "clients/ctl/policy_files.h"
 #include "clients/ctl/value_text.h"
 #include "policy/diff.h"
+#include "policy/limits.h"
 
 namespace buzon::clients {
 namespace {
@@ -52,33 +55,59 @@ Json verdict_json(const policy::Verdict& verdict, const policy::PolicySet& set) 
     return json;
 }
 
-void print_changes(const policy::PolicyDiff& diff,
-                   const policy::PolicySet& before,
-                   const policy::PolicySet& after) {
-    for (const auto& change : diff.changes) {
+/// All that differs.
+struct Comparison {
+    const LoadedPolicy& before;
+    const LoadedPolicy& after;
+    policy::PolicyDiff decisions;
+    std::vector<policy::LimitChange> limits;
+
+    [[nodiscard]] bool has_found_any() const {
+        return !decisions.changes.empty() || !limits.empty();
+    }
+};
+
+std::string limit_text(const std::optional<std::uint64_t>& value) {
+    return value ? fmt::format("{}", *value) : "none";
+}
+
+void print(const Comparison& comparison) {
+    for (const auto& [name, before, after] : comparison.limits)
+        fmt::print("limit: {}\n  A: {}\n  B: {}\n", name, limit_text(before), limit_text(after));
+    const auto& decisions = comparison.decisions;
+    for (const auto& change : decisions.changes) {
         fmt::print("{}: {}\n", kind_word(change.kind), escape_controls(change.question));
-        print_verdict('A', change.before, before);
-        print_verdict('B', change.after, after);
+        print_verdict('A', change.before, *comparison.before.set);
+        print_verdict('B', change.after, *comparison.after.set);
         if (change.questions > 1)
             fmt::print("  and {} more questions that these decide\n", change.questions - 1);
     }
-    if (diff.changes.empty()) fmt::print("No difference found in {} questions.\n", diff.questions);
+    if (!decisions.changes.empty()) return;
+    fmt::print("No {} found in {} questions.\n",
+               comparison.limits.empty() ? "difference" : "other difference", decisions.questions);
 }
 
-Json to_json(const policy::PolicyDiff& diff,
-             const policy::PolicySet& before,
-             const policy::PolicySet& after) {
+Json limit_json(const std::optional<std::uint64_t>& value) {
+    return value ? Json(*value) : Json();
+}
+
+Json to_json(const Comparison& comparison) {
     Json changes = Json::array();
-    for (const auto& change : diff.changes) {
+    for (const auto& change : comparison.decisions.changes) {
         changes.push_back({{"kind", kind_word(change.kind)},
                            {"question", change.question},
                            {"questions", change.questions},
-                           {"before", verdict_json(change.before, before)},
-                           {"after", verdict_json(change.after, after)}});
+                           {"before", verdict_json(change.before, *comparison.before.set)},
+                           {"after", verdict_json(change.after, *comparison.after.set)}});
     }
+    Json limits = Json::array();
+    for (const auto& [name, before, after] : comparison.limits)
+        limits.push_back(
+            {{"name", name}, {"before", limit_json(before)}, {"after", limit_json(after)}});
     return {{"changes", std::move(changes)},
-            {"questions", diff.questions},
-            {"sampled", diff.is_sampled}};
+            {"limits", std::move(limits)},
+            {"questions", comparison.decisions.questions},
+            {"sampled", comparison.decisions.is_sampled}};
 }
 
 }  // namespace
@@ -87,16 +116,18 @@ int diff_policies(const Options& options) {
     policy::SystemUserDatabase users;
     const LoadedPolicy before = load_policy(options.arguments[1], users);
     const LoadedPolicy after = load_policy(options.arguments[2], users);
-    const auto diff =
-        policy::diff({before.resolved, *before.set}, {after.resolved, *after.set}, users);
+    const Comparison comparison{
+        before, after,
+        policy::diff({before.resolved, *before.set}, {after.resolved, *after.set}, users),
+        policy::changed_limits(before.config.limits, after.config.limits)};
     if (options.json != JsonMode::Off) {
-        fmt::print("{}\n", to_text(to_json(diff, *before.set, *after.set), options.json));
+        fmt::print("{}\n", to_text(to_json(comparison), options.json));
     } else {
-        print_changes(diff, *before.set, *after.set);
-        if (diff.is_sampled)
+        print(comparison);
+        if (comparison.decisions.is_sampled)
             complain("So much differs that only a part of all questions was asked.");
     }
-    return diff.changes.empty() ? 0 : 1;
+    return comparison.has_found_any() ? 1 : 0;
 }
 
 }  // namespace buzon::clients

@@ -335,6 +335,24 @@ class Diff(PolicyTestCase):
         self.assertEqual([(change["kind"], change["before"]["allowed"], change["after"]["allowed"])
                           for change in changes], [("connect", True, False)])
 
+    def test_limits(self):
+        limit = '<limit name="{}">{}</limit>'
+        one = self.file("one.conf", harness.busconfig(
+            policy=POLICY, extra=limit.format("max_replies_per_connection", 5)))
+        two = self.file("two.conf", harness.busconfig(
+            policy=POLICY, extra=limit.format("max_replies_per_connection", 6)
+            + limit.format("reply_timeout", 1000)))
+        status, text = self.ctl("policy", "diff", one, two)
+        self.assertEqual(status, 1)
+        self.assertEqual(text.splitlines()[:-1], [
+            "limit: reply_timeout", "  A: none", "  B: 1000",
+            "limit: max_replies_per_connection", "  A: 5", "  B: 6"])
+        status, text = self.ctl("policy", "diff", "--json", one, two)
+        answer = json.loads(text)
+        self.assertEqual((status, answer["changes"], answer["limits"]), (1, [], [
+            {"name": "reply_timeout", "before": None, "after": 1000},
+            {"name": "max_replies_per_connection", "before": 5, "after": 6}]))
+
     def test_what_cannot_be_read(self):
         self.fails("policy", "diff", self.bus.config_path, "/nowhere.conf")
         self.fails("policy", "diff", self.bus.config_path)

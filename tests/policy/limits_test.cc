@@ -114,5 +114,21 @@ TEST(SetLimit, ReachesTheFieldOfItsName) {
     EXPECT_EQ(limits, expected);
 }
 
+TEST(ChangedLimits, TellsEachThatDiffers) {
+    Limits before;
+    Limits after;
+    EXPECT_TRUE(changed_limits(before, after).empty());
+    after.max_containers = 1;
+    after.reply_timeout = std::chrono::milliseconds(5);
+    const auto changes = changed_limits(before, after);
+    ASSERT_EQ(changes.size(), 2U);
+    EXPECT_EQ(changes[0].name, "reply_timeout");
+    EXPECT_EQ(changes[0].before, std::nullopt);
+    EXPECT_EQ(changes[0].after, 5U);
+    EXPECT_EQ(changes[1].name, "max_containers");
+    EXPECT_EQ(changes[1].before, 512U);
+    EXPECT_EQ(changes[1].after, 1U);
+}
+
 }  // namespace
 }  // namespace buzon::policy
