@@ -2,6 +2,8 @@
 // org.buzon.Policy1: why the policy in force decides as it does. For root and the bus owner only:
 // it tells what is in files that others may not read, and who is on the bus.
 #include <algorithm>
+#include <span>
+#include <string>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,6 +11,7 @@
 #include "broker/driver.h"
 #include "broker/policy_question.h"
 #include "bus/base/log.h"
+#include "bus/names.h"
 #include "policy/explain_report.h"
 #include "policy/name_list.h"
 
@@ -18,6 +21,8 @@ namespace {
 
 /// More rules are counted only: the answer must fit into a message.
 constexpr std::size_t kMostRulesTold = 200;
+/// A subject is for people to read.
+constexpr std::size_t kMostGroupsTold = 16;
 /// A rule walked over, against bytes copied, for Peer::charge_turn().
 constexpr std::size_t kCostPerRule = 32;
 /// Nobody has this uid, so no block of a user applies to it.
@@ -78,6 +83,14 @@ private:
     bus::WireWriter& body_;
 };
 
+std::string describe_groups(std::span<const gid_t> gids) {
+    if (gids.empty()) return {};
+    const auto told = gids.first(std::min(gids.size(), kMostGroupsTold));
+    const std::string others =
+        gids.size() == told.size() ? "" : fmt::format(" and {} more", gids.size() - told.size());
+    return fmt::format(", groups {}{}", fmt::join(told, " "), others);
+}
+
 /// The verdict stays what the policy says; that it has no effect is worth a word.
 void add_permissive_note(policy::ExplanationReport& report, bool is_exempt) {
     if (report.allowed || !is_exempt) return;
@@ -131,8 +144,7 @@ Driver::PolicyParty Driver::policy_party(const AskedParty& asked) const {
     party.subject =
         fmt::format("{}{}{}{}", fmt::join(names, " "), is_absent ? " (not on the bus)" : "",
                     names.empty() ? "" : ", ", user);
-    if (!party.gids.empty())
-        party.subject += fmt::format(", groups {}", fmt::join(party.gids, " "));
+    party.subject += describe_groups(party.gids);
     party.names = policy::NameList(std::move(names));
     return party;
 }
@@ -224,6 +236,10 @@ policy::ExplanationReport Driver::explain_receive_side(DriverCall& call,
 
 Driver::Outcome Driver::explain_own_policy(DriverCall& call) {
     const std::string_view name = call.arguments.read_string().value_or("");
+    if (!bus::is_bus_name(name)) {
+        return refuse(bus::error_name::kInvalidArgs,
+                      fmt::format("\"{}\" is no bus name", bus::printable(name)));
+    }
     const auto question = read_question(call);
     if (!question) return bus::Unexpected{question.error()};
     const PolicyParty owner = policy_party(question->sender);

@@ -79,11 +79,15 @@ void be_permissive(CommandLine& line, std::string_view option, std::string_view 
     PermissiveMode& permissive = line.options.permissive;
     if (name.empty()) {
         permissive.whole_bus = true;
-    } else if (bus::is_bus_name(name)) {
+    } else if (bus::is_well_known_name(name)) {
         permissive.names.emplace_back(name);
+    } else if (bus::is_unique_name(name)) {
+        // Whom it will belong to is chance.
+        throw CommandLineError(fmt::format(
+            "{} takes a well-known bus name, and \"{}\" is a unique one", option, name));
     } else {
         throw CommandLineError(
-            fmt::format("{} takes a bus name, and \"{}\" is none", option, name));
+            fmt::format("{} takes a well-known bus name, and \"{}\" is none", option, name));
     }
 }
 

@@ -7,10 +7,17 @@
 #include <fmt/format.h>
 
 #include "bus/base/log.h"
+#include "bus/names.h"
 
 namespace buzon::broker {
 
 namespace {
+
+// NGROUPS_MAX: no process has more.
+constexpr std::size_t kMostGroups = 65536;
+constexpr std::string_view kNoMoreGroups = "at most 65536 groups";
+constexpr std::string_view kBusName = "a bus name";
+constexpr std::string_view kAnyValue = "any value";
 
 class QuestionReader {
 public:
@@ -23,7 +30,8 @@ private:
     struct Row {
         std::string_view key;
         std::string_view type;
-        Take take;
+        Take take;  // false: it is not `expected`
+        std::string_view expected;
     };
     static const std::array<Row, 15> kRows;
 
@@ -36,8 +44,9 @@ private:
     }
     template <AskedParty PolicyQuestion::*Party>
     bool name() {
-        (question_.*Party).name = reader_.read_string().value_or("");
-        return true;
+        const auto name = reader_.read_string().value_or("");
+        (question_.*Party).name = name;
+        return name.empty() || bus::is_bus_name(name);
     }
     template <AskedParty PolicyQuestion::*Party>
     bool uid() {
@@ -50,11 +59,15 @@ private:
         const auto end = reader_.enter_array('u');
         while (end && reader_.position() < *end) {
             const auto gid = reader_.read_uint32();
-            if (!gid) return false;
+            if (!gid || gids.size() == kMostGroups) return false;
             gids.push_back(*gid);
         }
         std::sort(gids.begin(), gids.end());
         return end.has_value();
+    }
+    bool destination() {
+        question_.destination = reader_.read_string().value_or("");
+        return question_.destination.empty() || bus::is_bus_name(question_.destination);
     }
     bool type();
     bool reply();
@@ -73,21 +86,21 @@ private:
 };
 
 const std::array<QuestionReader::Row, 15> QuestionReader::kRows = {{
-    {"sender", "s", &QuestionReader::name<&PolicyQuestion::sender>},
-    {"sender_uid", "u", &QuestionReader::uid<&PolicyQuestion::sender>},
-    {"sender_gids", "au", &QuestionReader::gids<&PolicyQuestion::sender>},
-    {"receiver", "s", &QuestionReader::name<&PolicyQuestion::receiver>},
-    {"receiver_uid", "u", &QuestionReader::uid<&PolicyQuestion::receiver>},
-    {"receiver_gids", "au", &QuestionReader::gids<&PolicyQuestion::receiver>},
-    {"type", "s", &QuestionReader::type},
-    {"destination", "s", &QuestionReader::text<&PolicyQuestion::destination>},
-    {"path", "s", &QuestionReader::text<&PolicyQuestion::path>},
-    {"interface", "s", &QuestionReader::text<&PolicyQuestion::interface>},
-    {"member", "s", &QuestionReader::text<&PolicyQuestion::member>},
-    {"error", "s", &QuestionReader::text<&PolicyQuestion::error_name>},
-    {"reply", "s", &QuestionReader::reply},
-    {"eavesdrop", "b", &QuestionReader::eavesdrop},
-    {"fds", "u", &QuestionReader::fds},
+    {"sender", "s", &QuestionReader::name<&PolicyQuestion::sender>, kBusName},
+    {"sender_uid", "u", &QuestionReader::uid<&PolicyQuestion::sender>, kAnyValue},
+    {"sender_gids", "au", &QuestionReader::gids<&PolicyQuestion::sender>, kNoMoreGroups},
+    {"receiver", "s", &QuestionReader::name<&PolicyQuestion::receiver>, kBusName},
+    {"receiver_uid", "u", &QuestionReader::uid<&PolicyQuestion::receiver>, kAnyValue},
+    {"receiver_gids", "au", &QuestionReader::gids<&PolicyQuestion::receiver>, kNoMoreGroups},
+    {"type", "s", &QuestionReader::type, "method_call, method_return, error or signal"},
+    {"destination", "s", &QuestionReader::destination, kBusName},
+    {"path", "s", &QuestionReader::text<&PolicyQuestion::path>, kAnyValue},
+    {"interface", "s", &QuestionReader::text<&PolicyQuestion::interface>, kAnyValue},
+    {"member", "s", &QuestionReader::text<&PolicyQuestion::member>, kAnyValue},
+    {"error", "s", &QuestionReader::text<&PolicyQuestion::error_name>, kAnyValue},
+    {"reply", "s", &QuestionReader::reply, "requested or unrequested"},
+    {"eavesdrop", "b", &QuestionReader::eavesdrop, kAnyValue},
+    {"fds", "u", &QuestionReader::fds, kAnyValue},
 }};
 
 bool QuestionReader::type() {
@@ -119,7 +132,7 @@ bus::Result<void, std::string> QuestionReader::read_entry() {
         return bus::Unexpected{
             fmt::format("\"{}\" is of type {}, expected {}", row->key, type, row->type)};
     if (!(this->*row->take)())
-        return bus::Unexpected{fmt::format("The value of \"{}\" is not known", row->key)};
+        return bus::Unexpected{fmt::format("\"{}\" takes {}", row->key, row->expected)};
     return {};
 }
 

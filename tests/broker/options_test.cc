@@ -71,8 +71,8 @@ TEST(ParseCommandLine, FillsOptions) {
         {"--config-file=C --unsafe-partial-policy",
          with([](Options& o) { o.unsafe_partial_policy = true; })},
         {"--config-file=C --permissive", with([](Options& o) { o.permissive.whole_bus = true; })},
-        {"--permissive --config-file=C --permissive=a.b --permissive=:1.7", with([](Options& o) {
-             o.permissive = {true, {"a.b", ":1.7"}};
+        {"--permissive --config-file=C --permissive=a.b --permissive=a.c", with([](Options& o) {
+             o.permissive = {true, {"a.b", "a.c"}};
          })},
     };
     for (const auto& [words, expected] : kCases) {
@@ -193,8 +193,10 @@ TEST(ParseCommandLine, NamesTheFirstError) {
          Usage::Omit},
         {"--session --permissive=", "--permissive= needs a value: --permissive[=NAME]",
          Usage::Omit},
-        {"--session --permissive=a", "--permissive takes a bus name, and \"a\" is none",
+        {"--session --permissive=a", "--permissive takes a well-known bus name, and \"a\" is none",
          Usage::Omit},
+        {"--session --permissive=:1.5",
+         "--permissive takes a well-known bus name, and \":1.5\" is a unique one", Usage::Omit},
         {"--session --address", "--address needs a value: --address=ADDRESS", Usage::Omit},
         {"--session --address --nofork", "--address needs a value: --address=ADDRESS", Usage::Omit},
         {"--config-file --session", "--config-file needs a value: --config-file=FILE", Usage::Omit},

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string_view>
+#include <vector>
+
 #include "bus/wire_writer.h"
 
 namespace buzon::broker {
@@ -21,7 +24,7 @@ public:
         writer_.write_uint32(value);
         return *this;
     }
-    Dictionary& numbers(std::string_view key, std::initializer_list<std::uint32_t> values) {
+    Dictionary& numbers(std::string_view key, const std::vector<std::uint32_t>& values) {
         entry(key, "au");
         const auto array = writer_.begin_array('u');
         for (const auto value : values)
@@ -101,10 +104,32 @@ TEST(ReadPolicyQuestion, RefusesWhatItDoesNotKnow) {
     EXPECT_EQ(unknown.text("typo", "x").read().error(), "Nothing is known about \"typo\"");
     Dictionary wrong_type;
     EXPECT_EQ(wrong_type.text("fds", "1").read().error(), "\"fds\" is of type s, expected u");
-    for (const auto* key : {"type", "reply"}) {
-        Dictionary wrong_word;
-        EXPECT_FALSE(wrong_word.text(key, "x").read()) << key;
+    constexpr struct {
+        std::string_view key, value, error;
+    } kCases[] = {
+        {"type", "x", "\"type\" takes method_call, method_return, error or signal"},
+        {"reply", "x", "\"reply\" takes requested or unrequested"},
+        {"sender", "a b\n", "\"sender\" takes a bus name"},
+        {"receiver", "nodots", "\"receiver\" takes a bus name"},
+        {"destination", "x", "\"destination\" takes a bus name"},
+    };
+    for (const auto& [key, value, error] : kCases) {
+        Dictionary dictionary;
+        const auto question = dictionary.text(key, value).read();
+        ASSERT_FALSE(question) << key;
+        EXPECT_EQ(question.error(), error);
     }
+}
+
+TEST(ReadPolicyQuestion, TakesAsManyGroupsAsAProcessMayHave) {
+    std::vector<std::uint32_t> groups(65536, 7);
+    Dictionary most;
+    EXPECT_TRUE(most.numbers("sender_gids", groups).read());
+    groups.push_back(7);
+    Dictionary too_many;
+    const auto question = too_many.numbers("sender_gids", groups).read();
+    ASSERT_FALSE(question);
+    EXPECT_EQ(question.error(), "\"sender_gids\" takes at most 65536 groups");
 }
 
 }  // namespace

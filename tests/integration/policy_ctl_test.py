@@ -220,7 +220,7 @@ class RunningBus(PolicyTestCase):
     def test_conditions_that_are_not_known(self):
         for question in ("{'typo': <'x'>, 'destination': <'a.b'>}",
                          "{'destination': <1>}", "{'type': <'x'>, 'destination': <'a.b'>}",
-                         "{'type': <'method_call'>}"):
+                         "{'destination': <'a b'>}", "{'type': <'method_call'>}"):
             done = self.run_command("gdbus", "call", "--session", "--dest", BUS_NAME,
                                     "--object-path", "/org/freedesktop/DBus", "--method",
                                     "org.buzon.Policy1.Explain", question)
