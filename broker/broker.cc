@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <system_error>
+#include <utility>
 
 namespace buzon::broker {
 
@@ -36,6 +37,7 @@ Broker::Broker(bus::EventLoop& loop,
       driver_(state_, delivery_, name_signals_, *this),
       dispatcher_(state_, pool_, judge_, delivery_, driver_, *this),
       reload_(state_, delivery_, source, *this),
+      succession_(state_),
       reply_timer_(loop, [this] { expire_replies(); }) {
     state_.replies.set_limits(reply_limits(state_.settings.limits));
 }
@@ -77,22 +79,14 @@ void Broker::add_connection(bus::FileDescriptor socket, const bus::Guid& guid) {
                                               std::move(credentials), std::move(auth)));
 }
 
-policy::PeerIdentity Broker::identity_of(const Peer& peer) const {
-    std::span<const gid_t> groups;
-    if (peer.user()) groups = peer.credentials().groups;
-    return {.uid = peer.user(), .gids = groups};
-}
-
 void Broker::on_authenticated(Peer& peer) {
     const auto& policy = *state_.settings.policy;
-    const auto verdict = policy.may_connect(identity_of(peer), state_.identity.owner);
+    const auto verdict = policy.may_connect(peer.identity(), state_.identity.owner);
     if (peer.user() && !verdict) {
         state_.log.security("Connection refused ({}); {}", peer.describe(),
                             reason_for_denial(policy, verdict.rule));
         remove(peer);
-        return;
     }
-    peer.set_policy(policy.snapshot_for(identity_of(peer)));
 }
 
 void Broker::on_message(Peer& peer, const bus::Message& message) {
@@ -171,14 +165,11 @@ void Broker::expire_replies() {
 }
 
 void Broker::apply(Settings settings) {
-    state_.settings = std::move(settings);
+    const auto former = std::exchange(state_.settings, std::move(settings));
     state_.names.follow(state_.settings.policy->vocabulary());
     state_.replies.set_limits(reply_limits(state_.settings.limits));
     watch_reply_timeouts();
-    state_.peers.for_each([this](Peer& peer) {
-        if (peer.stage() != Peer::Stage::Authenticating)
-            peer.set_policy(state_.settings.policy->snapshot_for(identity_of(peer)));
-    });
+    succession_.begin(former.policy);
     resume_listeners();
 }
 

@@ -15,6 +15,7 @@
 #include "broker/listener.h"
 #include "broker/name_signals.h"
 #include "broker/peer.h"
+#include "broker/policy_succession.h"
 #include "broker/reload.h"
 #include "bus/auth_server.h"
 #include "bus/base/block_pool.h"
@@ -91,7 +92,6 @@ private:
     void resume_listeners();
     void watch_reply_timeouts();
     void expire_replies();
-    [[nodiscard]] policy::PeerIdentity identity_of(const Peer& peer) const;
 
     bus::BlockPool pool_;
     bus::ReadArena arena_;
@@ -104,6 +104,7 @@ private:
     Driver driver_;
     Dispatcher dispatcher_;
     Reload reload_;
+    PolicySuccession succession_;
     ReloadObserver* reload_observer_ = nullptr;
     bus::Timer reply_timer_;
     std::vector<std::unique_ptr<Listener>> listeners_;

@@ -98,36 +98,38 @@ std::string reason_for_denial(const policy::PolicySet& policy, const policy::Rul
 }
 
 policy::Verdict Judge::send_verdict(const Passage& passage) const {
-    if (!passage.sender || passage.sender->policy().allows_every_send()) return {.allowed = true};
+    if (!passage.sender) return {.allowed = true};
+    const policy::PolicySnapshot& rules = passage.sender->policy(policy());
+    if (rules.allows_every_send()) return {.allowed = true};
     const policy::MessageFacts facts = facts_of(passage);
     policy::SendQuery query{.message = facts, .requested_reply = passage.requested_reply};
-    if (!passage.receiver) return passage.sender->policy().may_send(query);
+    if (!passage.receiver) return rules.may_send(query);
     const PeerNames receiver(state_.names, *passage.receiver);
     query.receiver = &receiver;
-    return passage.sender->policy().may_send(query);
+    return rules.may_send(query);
 }
 
 policy::Verdict Judge::receive_verdict(const Passage& passage) const {
     // One that has not said Hello yet is only answered by the driver, whatever the rules say.
-    if (!passage.receiver || !passage.receiver->is_active() ||
-        passage.receiver->policy().allows_every_receive())
-        return {.allowed = true};
+    if (!passage.receiver || !passage.receiver->is_active()) return {.allowed = true};
+    const policy::PolicySnapshot& rules = passage.receiver->policy(policy());
+    if (rules.allows_every_receive()) return {.allowed = true};
     const policy::MessageFacts facts = facts_of(passage);
     policy::ReceiveQuery query{.message = facts,
                                .requested_reply = passage.requested_reply,
                                .eavesdropping = passage.eavesdropping};
-    if (!passage.sender) return passage.receiver->policy().may_receive(query);
+    if (!passage.sender) return rules.may_receive(query);
     const PeerNames sender(state_.names, *passage.sender);
     query.sender = &sender;
-    return passage.receiver->policy().may_receive(query);
+    return rules.may_receive(query);
 }
 
 std::optional<Judge::Denial> Judge::find_denial(const Passage& passage,
                                                 const policy::Verdict& send) const {
-    if (!send) return Denial{"Rejected send message", passage.sender->policy().set(), send};
+    if (!send) return Denial{"Rejected send message", send};
     const policy::Verdict receive = receive_verdict(passage);
     if (receive) return std::nullopt;
-    return Denial{"Rejected receive message", passage.receiver->policy().set(), receive};
+    return Denial{"Rejected receive message", receive};
 }
 
 bool Judge::permits(const Passage& passage) const {
@@ -146,8 +148,7 @@ bus::Result<void, Refusal> Judge::decide(const Passage& passage) const {
     if (send.log) {
         state_.log.security(
             "{}; {}", describe(passage, "Would reject message", send.matched_rules),
-            fmt::format("logged by {}",
-                        passage.sender->policy().set().files().describe(send.rule->location)));
+            fmt::format("logged by {}", policy().files().describe(send.rule->location)));
     }
     const auto denial = find_denial(passage, send);
     if (!denial || tolerates(passage, *denial)) return {};
@@ -156,14 +157,15 @@ bus::Result<void, Refusal> Judge::decide(const Passage& passage) const {
 }
 
 bus::Result<void, Refusal> Judge::decide_own(const Peer& peer, std::string_view name) const {
-    if (peer.policy().allows_every_own()) return {};
-    const policy::Verdict verdict = peer.policy().may_own(name);
+    const policy::PolicySnapshot& rules = peer.policy(policy());
+    if (rules.allows_every_own()) return {};
+    const policy::Verdict verdict = rules.may_own(name);
     if (verdict) return {};
     auto text = fmt::format(
         "Connection \"{}\" is not allowed to own the service \"{}\" due to "
         "security policies in the configuration file",
         peer.unique_name(), name);
-    const std::string reason = reason_for_denial(peer.policy().set(), verdict.rule);
+    const std::string reason = reason_for_denial(policy(), verdict.rule);
     if (state_.identity.permissive.covers(name) || is_permissive(&peer)) {
         state_.log.warning(kPermissiveLog, "Would deny (permissive): {} ({}); {}", text,
                            peer.describe(), reason);
@@ -203,7 +205,7 @@ bool Judge::may_know_rules(const Peer* peer) const {
 Refusal Judge::word_refusal(const Passage& passage, const Denial& denial) const {
     auto text = describe(passage, denial.what, denial.verdict.matched_rules);
     if (may_know_rules(passage.sender)) {
-        text += "; " + reason_for_denial(denial.policy, denial.verdict.rule);
+        text += "; " + reason_for_denial(policy(), denial.verdict.rule);
     }
     return {bus::error_name::kAccessDenied, std::move(text)};
 }
@@ -214,7 +216,7 @@ std::string Judge::word_for_log(const Passage& passage, const Denial& denial) co
         passage.receiver ? passage.receiver->unique_name() : bus::kDriverName;
     return fmt::format("{}; receiver=\"{}\"; {}",
                        describe(passage, denial.what, denial.verdict.matched_rules), receiver,
-                       reason_for_denial(denial.policy, denial.verdict.rule));
+                       reason_for_denial(policy(), denial.verdict.rule));
 }
 
 bus::Result<void, Refusal> Judge::has_room(const Passage& passage) const {

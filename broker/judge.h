@@ -54,7 +54,6 @@ private:
     /// Which side said no, and why.
     struct Denial {
         std::string_view what;
-        const policy::PolicySet& policy;
         policy::Verdict verdict;
     };
 
@@ -72,6 +71,8 @@ private:
     [[nodiscard]] std::string describe(const Passage& passage,
                                        std::string_view what,
                                        std::uint32_t matched_rules) const;
+
+    [[nodiscard]] const policy::PolicySet& policy() const { return *state_.settings.policy; }
 
     const BusState& state_;
 };

@@ -5,8 +5,6 @@
 
 #include <utility>
 
-#include "policy/policy_set.h"
-
 namespace buzon::broker {
 
 /// A load may take long and be the last thing that its launcher does: the spare comes first.
@@ -38,8 +36,7 @@ void LauncherLink::finish_load(LoadOutcome outcome) {
     }
     for (const std::string& text : outcome->settings.warnings)
         log_.warning(bus::LogKind{"configuration warnings"}, "{}", text);
-    receiver->on_settings(
-        Settings{outcome->settings.limits, policy::PolicySet::create(std::move(outcome->policy))});
+    receiver->on_settings(ReadSettings{outcome->settings.limits, std::move(outcome->policy)});
 }
 
 }  // namespace buzon::broker

@@ -118,18 +118,21 @@ std::span<const std::string_view> NameRegistry::owned_by(PeerId peer) const {
 
 void NameRegistry::follow(const policy::Vocabulary& vocabulary) {
     vocabulary_ = &vocabulary;
-    for (auto& [peer, holder] : holders_) {
-        holder.words = {};
-        for (const auto& [name, entry] : holder.entries)
-            holder.words.add(name, vocabulary);
-    }
+    ++epoch_;
 }
 
 const policy::HeldWords* NameRegistry::words_of(PeerId peer,
                                                 const policy::Vocabulary& vocabulary) const {
     if (vocabulary_ != &vocabulary) return nullptr;
     const Holder* holder = find_holder(peer);
-    return holder ? &holder->words : nullptr;
+    if (!holder) return nullptr;
+    if (!knows_words(*holder)) {
+        holder->words = {};
+        for (const auto& [name, entry] : holder->entries)
+            holder->words.add(name, vocabulary);
+        holder->words_epoch = epoch_;
+    }
+    return &holder->words;
 }
 
 /// The caller takes the name over from a primary owner who allows it.
@@ -206,7 +209,7 @@ NameRegistry::Entry& NameRegistry::add_entry(PeerId peer,
                                              std::uint32_t flags,
                                              Entry* ahead) {
     Holder& holder = holders_[peer];
-    if (vocabulary_) holder.words.add(name.text, *vocabulary_);
+    if (knows_words(holder)) holder.words.add(name.text, *vocabulary_);
     Entry& entry = holder.entries[name.text];
     entry.peer = peer;
     entry.name = &name;
@@ -236,7 +239,7 @@ void NameRegistry::drop(Entry& entry) {
     unlink(entry);
     const Name& name = *entry.name;
     const auto holder = holders_.find(entry.peer);
-    if (vocabulary_) holder->second.words.remove(name.text, *vocabulary_);
+    if (knows_words(holder->second)) holder->second.words.remove(name.text, *vocabulary_);
     holder->second.entries.erase(name.text);
     if (holder->second.entries.empty()) holders_.erase(holder);
     if (!name.first) names_.erase(names_.find(name.text));

@@ -88,7 +88,7 @@ public:
             visit(name);
     }
     /// From now on words_of() tells which names are mentioned by the rules behind `vocabulary`,
-    /// which stays alive until the next call.
+    /// which stays alive until the next call. What a peer holds is looked up when it is asked for.
     void follow(const policy::Vocabulary& vocabulary);
     /// Null where the peer holds no name, or `vocabulary` is not the one that is followed.
     [[nodiscard]] const policy::HeldWords* words_of(PeerId peer,
@@ -117,12 +117,16 @@ private:
     struct Holder {
         std::map<std::string_view, Entry> entries;
         std::vector<std::string_view> owned;
-        policy::HeldWords words;
+        mutable policy::HeldWords words;  // as of `words_epoch`
+        mutable std::uint64_t words_epoch = 0;
     };
 
     Name& find_or_add_name(std::string_view text);
     Entry* find_entry(PeerId peer, std::string_view name);
     [[nodiscard]] const Holder* find_holder(PeerId peer) const;
+    [[nodiscard]] bool knows_words(const Holder& holder) const {
+        return vocabulary_ && holder.words_epoch == epoch_;
+    }
     Entry& add_entry(PeerId peer, Name& name, std::uint32_t flags, Entry* ahead);
     void link_behind(Entry& entry, Entry* ahead);
     void unlink(Entry& entry);
@@ -137,6 +141,7 @@ private:
     std::unordered_map<PeerId, Holder> holders_;
     std::uint64_t next_acquired_ = 0;
     const policy::Vocabulary* vocabulary_ = nullptr;
+    std::uint64_t epoch_ = 0;  // of vocabulary_
 };
 
 /// OwnedNames of one peer; lives shorter than the registry.

@@ -310,6 +310,12 @@ std::string Peer::describe_stream_error(bus::StreamError error) const {
     return "sent an invalid message";
 }
 
+policy::PeerIdentity Peer::identity() const {
+    std::span<const gid_t> groups;
+    if (user_) groups = credentials_.groups;
+    return {.uid = user_, .gids = groups};
+}
+
 std::string Peer::describe() const {
     std::string text;
     if (credentials_.uid) text += fmt::format("uid={} ", *credentials_.uid);

@@ -21,6 +21,7 @@
 #include "bus/peer_credentials.h"
 #include "bus/receive_buffer.h"
 #include "policy/limits.h"
+#include "policy/policy_set.h"
 #include "policy/policy_snapshot.h"
 
 namespace buzon::broker {
@@ -86,8 +87,13 @@ public:
     /// Whom the auth dialogue has established; nothing for an anonymous peer.
     [[nodiscard]] std::optional<uid_t> user() const { return user_; }
     [[nodiscard]] bool accepts_descriptors() const { return accepts_descriptors_; }
-    [[nodiscard]] const policy::PolicySnapshot& policy() const { return *policy_; }
-    void set_policy(bus::Ref<const policy::PolicySnapshot> policy) { policy_ = std::move(policy); }
+    [[nodiscard]] policy::PeerIdentity identity() const;
+    /// The rules of `set`, which is the policy in force, for this peer. A set may come into force
+    /// without anybody telling the peer: whoever asks names it.
+    [[nodiscard]] const policy::PolicySnapshot& policy(const policy::PolicySet& set) const {
+        if (!policy_ || &policy_->set() != &set) policy_ = set.snapshot_for(identity());
+        return *policy_;
+    }
 
     [[nodiscard]] Port& port() { return port_; }
     [[nodiscard]] const Port& port() const { return port_; }
@@ -162,7 +168,7 @@ private:
     bus::Ref<InFlight> account_;
     Port port_;
     Backlog backlog_;
-    bus::Ref<const policy::PolicySnapshot> policy_;
+    mutable bus::Ref<const policy::PolicySnapshot> policy_;
     std::optional<PeerId> id_;
     std::optional<UniqueNameText> id_name_;
     std::optional<uid_t> user_;

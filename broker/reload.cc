@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t kMaxWaitingCalls = 1024;
 constexpr std::size_t kMaxWaitingCallsOfOthers = kMaxWaitingCalls / 2;
 constexpr std::ptrdiff_t kMaxWaitingCallsPerPeer = 16;
+// Half a millisecond, more or less.
+constexpr std::size_t kRulesPerTurn = 512;
 
 }  // namespace
 
@@ -69,16 +71,31 @@ void Reload::start() {
     source_.load(*this);
 }
 
-void Reload::on_settings(bus::Result<Settings, LoadFailure> loaded) {
-    bus::Result<void, LoadFailure> outcome;
-    if (loaded) {
-        host_.apply(std::move(*loaded));
-        state_.log.info(bus::LogKind{"reloads"}, "Reloaded configuration");
-    } else {
+void Reload::on_settings(bus::Result<ReadSettings, LoadFailure> loaded) {
+    if (!loaded) {
         state_.log.error(bus::LogKind{"failed reloads"}, "Unable to reload configuration: {}",
                          loaded.error().text);
-        outcome = bus::Unexpected{loaded.error()};
+        finish(bus::Unexpected{loaded.error()});
+        return;
     }
+    compilation_.emplace(
+        Compilation{loaded->limits, policy::PolicyCompilation(std::move(loaded->policy))});
+    state_.loop.in_next_turn(*this);
+}
+
+void Reload::run_task() {
+    compilation_->policy.advance(kRulesPerTurn);
+    if (!compilation_->policy.is_complete()) {
+        state_.loop.in_next_turn(*this);
+        return;
+    }
+    host_.apply(Settings{compilation_->limits, compilation_->policy.take()});
+    compilation_.reset();
+    state_.log.info(bus::LogKind{"reloads"}, "Reloaded configuration");
+    finish({});
+}
+
+void Reload::finish(const bus::Result<void, LoadFailure>& outcome) {
     host_.on_reload_attempt();
     for (const Call& call : std::exchange(answered_by_this_, {}))
         answer(call, outcome);

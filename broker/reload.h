@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A new configuration in, or the old one kept: requests by signal and by ReloadConfig, and what
-// becomes of them. The bus goes on while the configuration is read elsewhere.
+// becomes of them. The bus goes on while the configuration is read elsewhere and while its policy
+// is compiled here, some rules a turn.
 // Invariant: whoever asks gets an answer about files that were read after he asked, so those who
 // ask during a load share the next one. One load at a time, and only for root, the bus owner and
 // signals right behind another; each peer has few calls waiting.
@@ -18,8 +19,12 @@
 #include "broker/delivery.h"
 #include "broker/judge.h"
 #include "broker/peer_id.h"
+#include "bus/base/event_loop.h"
 #include "bus/base/result.h"
 #include "bus/protocol.h"
+#include "policy/limits.h"
+#include "policy/policy_compilation.h"
+#include "policy/resolved_policy.h"
 
 namespace buzon::broker {
 
@@ -33,9 +38,15 @@ struct LoadFailure {
     std::string text;
 };
 
+/// What was read, before its policy is compiled.
+struct ReadSettings {
+    policy::Limits limits;
+    policy::ResolvedPolicy policy;
+};
+
 class SettingsReceiver {
 public:
-    virtual void on_settings(bus::Result<Settings, LoadFailure> loaded) = 0;
+    virtual void on_settings(bus::Result<ReadSettings, LoadFailure> loaded) = 0;
 
 protected:
     ~SettingsReceiver() = default;
@@ -65,7 +76,7 @@ protected:
     ~ReloadHost() = default;
 };
 
-class Reload final : public SettingsReceiver {
+class Reload final : public SettingsReceiver, private bus::LoopTask {
 public:
     /// Between the end of a load and the next one that only others ask for.
     static constexpr std::chrono::milliseconds kInterval{1000};
@@ -78,7 +89,7 @@ public:
     /// Errors: LimitsExceeded where too many wait already, of this caller or of all.
     bus::Result<void, Refusal> request(const Peer& caller, std::uint32_t serial);
 
-    void on_settings(bus::Result<Settings, LoadFailure> loaded) override;
+    void on_settings(bus::Result<ReadSettings, LoadFailure> loaded) override;
 
 private:
     enum class Urgency : std::uint8_t { AtOnce, InTime };
@@ -87,6 +98,14 @@ private:
         std::uint32_t serial;
     };
 
+    /// What waits to be compiled.
+    struct Compilation {
+        policy::Limits limits;
+        policy::PolicyCompilation policy;
+    };
+
+    void run_task() override;
+    void finish(const bus::Result<void, LoadFailure>& outcome);
     void want(Urgency urgency);
     void start();
     [[nodiscard]] bool has_room_for(const Peer& caller, Urgency urgency) const;
@@ -100,6 +119,7 @@ private:
     std::optional<bus::TimePoint> last_load_;
     std::optional<Urgency> wanted_;
     bool loading_ = false;
+    std::optional<Compilation> compilation_;
     std::vector<Call> answered_by_this_;
     std::vector<Call> answered_by_next_;
 };

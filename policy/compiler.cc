@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/compiler.h"
 
-#include <algorithm>
 #include <array>
-#include <iterator>
 
 #include "policy/rule_match.h"
 
@@ -71,7 +69,6 @@ MessageConditions kind_only(const MessageConditions& conditions) {
 }
 
 MessageClasses classes_of(Effect effect, const SendRule& rule) {
-    if (rule.destination && rule.destination->empty()) return 0;
     const SendRule bare{.message = kind_only(rule.message),
                         .destination = {},
                         .destination_form = NameForm::Exact,
@@ -90,7 +87,6 @@ MessageClasses classes_of(Effect effect, const SendRule& rule) {
 }
 
 MessageClasses classes_of(Effect effect, const ReceiveRule& rule) {
-    if (rule.sender && rule.sender->empty()) return 0;
     const ReceiveRule bare{.message = kind_only(rule.message), .sender = {}};
     MessageClasses classes = 0;
     for (const Shape shape : kAllShapes) {
@@ -129,7 +125,30 @@ void add_party(IndexedRule& indexed,
         form == NameForm::Prefix ? PartyCondition::Prefix : PartyCondition::Exact;
 }
 
-IndexedRule to_indexed(Effect, const OwnRule& rule, const Vocabulary& words) {
+/// All that classes_of() looks at, in one number below 256.
+std::size_t kind_of(Effect effect, const MessageConditions& conditions, unsigned rest) {
+    const auto type = conditions.type ? static_cast<unsigned>(*conditions.type) : 0U;
+    return type | static_cast<unsigned>(effect) << 3 | unsigned{conditions.requested_reply} << 4 |
+           unsigned{conditions.eavesdrop} << 5 | rest << 6;
+}
+
+std::size_t kind_of(Effect effect, const SendRule& rule) {
+    return kind_of(effect, rule.message, rule.broadcast ? 1U + unsigned{*rule.broadcast} : 0U);
+}
+
+std::size_t kind_of(Effect effect, const ReceiveRule& rule) {
+    return kind_of(effect, rule.message, 0);
+}
+
+/// classes_of() asks for dozens of messages, and most rules are of the same few kinds.
+template <typename Match, typename KnownClasses>
+MessageClasses known_classes_of(Effect effect, const Match& rule, KnownClasses& known) {
+    auto& classes = known[kind_of(effect, rule)];
+    if (!classes) classes = classes_of(effect, rule);
+    return *classes;
+}
+
+IndexedRule to_indexed(const OwnRule& rule, const Vocabulary& words) {
     IndexedRule indexed;
     add_party(indexed, rule.name, rule.form, words);
     return indexed;
@@ -139,7 +158,6 @@ IndexedRule to_indexed(Effect effect, const SendRule& rule, const Vocabulary& wo
     IndexedRule indexed;
     add_conditions(indexed, effect, rule.message, words);
     add_party(indexed, rule.destination, rule.destination_form, words);
-    indexed.classes = classes_of(effect, rule);
     return indexed;
 }
 
@@ -147,8 +165,11 @@ IndexedRule to_indexed(Effect effect, const ReceiveRule& rule, const Vocabulary&
     IndexedRule indexed;
     add_conditions(indexed, effect, rule.message, words);
     add_party(indexed, rule.sender, NameForm::Exact, words);
-    indexed.classes = classes_of(effect, rule);
     return indexed;
+}
+
+bool is_nobody(const std::optional<std::string>& name) {
+    return name && name->empty();
 }
 
 bool is_logged(const Rule& rule) {
@@ -157,45 +178,53 @@ bool is_logged(const Rule& rule) {
 }
 
 template <typename Match>
-CompiledList::Quick judge_quickly(const std::vector<const Rule*>& rules) {
-    for (auto rule = rules.rbegin(); rule != rules.rend(); ++rule) {
-        if ((*rule)->effect == Effect::Deny || is_logged(**rule)) return CompiledList::Quick::No;
-        if (allows_everything(std::get<Match>((*rule)->match))) return CompiledList::Quick::Yes;
+void add_rule(CompiledList& list,
+              const Rule& rule,
+              const Match& match,
+              const IndexedRule& indexed) {
+    if (voids_earlier_rules(match)) {
+        list = {};
+        list.voids_earlier = true;
     }
-    return CompiledList::Quick::Open;
+    list.rules.push_back(&rule);
+    list.index.add(indexed);
+    if (rule.effect == Effect::Deny || is_logged(rule)) {
+        list.allows_everything = CompiledList::Quick::No;
+    } else if (allows_everything(match)) {
+        list.allows_everything = CompiledList::Quick::Yes;
+    }
 }
 
-template <typename Match>
-CompiledList compile_kind(std::span<const Rule* const> rules, const Vocabulary& vocabulary) {
-    CompiledList list;
-    for (const Rule* rule : rules) {
-        const auto* match = std::get_if<Match>(&rule->match);
-        if (!match) continue;
-        if (voids_earlier_rules(*match)) {
-            list.rules.clear();
-            list.voids_earlier = true;
-        }
-        list.rules.push_back(rule);
-    }
+void finish_list(CompiledList& list) {
     list.rules.shrink_to_fit();
-
-    std::vector<IndexedRule> indexed;
-    indexed.reserve(list.rules.size());
-    for (const Rule* rule : list.rules)
-        indexed.push_back(to_indexed(rule->effect, std::get<Match>(rule->match), vocabulary));
-    list.index = RuleIndex(indexed);
-    list.allows_everything = judge_quickly<Match>(list.rules);
+    list.index.finish();
     if (list.voids_earlier && list.allows_everything == CompiledList::Quick::Open) {
         list.allows_everything = CompiledList::Quick::No;
     }
-    return list;
 }
 
 }  // namespace
 
-CompiledRules compile(std::span<const Rule* const> rules, const Vocabulary& vocabulary) {
-    return {compile_kind<OwnRule>(rules, vocabulary), compile_kind<SendRule>(rules, vocabulary),
-            compile_kind<ReceiveRule>(rules, vocabulary)};
+void RuleCompiler::add(CompiledRules& unit, const Rule& rule, const Vocabulary& vocabulary) {
+    if (const auto* own = std::get_if<OwnRule>(&rule.match)) {
+        add_rule(unit.own, rule, *own, to_indexed(*own, vocabulary));
+    } else if (const auto* send = std::get_if<SendRule>(&rule.match)) {
+        IndexedRule indexed = to_indexed(rule.effect, *send, vocabulary);
+        indexed.classes =
+            is_nobody(send->destination) ? 0 : known_classes_of(rule.effect, *send, send_classes_);
+        add_rule(unit.send, rule, *send, indexed);
+    } else if (const auto* receive = std::get_if<ReceiveRule>(&rule.match)) {
+        IndexedRule indexed = to_indexed(rule.effect, *receive, vocabulary);
+        indexed.classes = is_nobody(receive->sender)
+                              ? 0
+                              : known_classes_of(rule.effect, *receive, receive_classes_);
+        add_rule(unit.receive, rule, *receive, indexed);
+    }
+}
+
+void RuleCompiler::finish(CompiledRules& unit) {
+    for (CompiledList* list : {&unit.own, &unit.send, &unit.receive})
+        finish_list(*list);
 }
 
 MessageClasses class_of(const SendQuery& query) {

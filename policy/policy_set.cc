@@ -2,7 +2,10 @@
 #include "policy/policy_set.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
+
+#include "policy/policy_compilation.h"
 
 namespace buzon::policy {
 
@@ -19,74 +22,16 @@ void append_found(std::vector<const PolicyUnit*>& to,
 }  // namespace
 
 bus::Ref<const PolicySet> PolicySet::create(ResolvedPolicy policy) {
-    return bus::make_ref<PolicySet>(std::move(policy));
+    PolicyCompilation compilation(std::move(policy));
+    while (!compilation.is_complete())
+        compilation.advance(std::numeric_limits<std::size_t>::max());
+    return compilation.take();
 }
 
 bus::Ref<const PolicySet> PolicySet::create(const Config& config,
                                             UserDatabase& users,
                                             std::vector<Warning>& warnings) {
     return create(resolve(config, users, warnings));
-}
-
-PolicySet::PolicySet(ResolvedPolicy policy)
-    : files_(std::move(policy.files)), blocks_(std::move(policy.blocks)), vocabulary_(blocks_) {
-    for (std::uint32_t index = 0; index < blocks_.size(); ++index) {
-        PolicyUnit* unit = unit_for(blocks_[index], policy);
-        if (unit) unit->blocks.push_back(index);
-    }
-    for (const PolicyUnit* unit : {&default_, &mandatory_}) {
-        for (const std::uint32_t index : unit->blocks)
-            add_connect_rules(blocks_[index], policy);
-    }
-    for (PolicyUnit* unit : {&default_, &at_console_, &not_at_console_, &mandatory_})
-        compile_unit(*unit);
-    for (auto& [uid, unit] : user_units_)
-        compile_unit(unit);
-    for (auto& [gid, unit] : group_units_)
-        compile_unit(unit);
-}
-
-PolicyUnit* PolicySet::unit_for(const PolicyBlock& block, const ResolvedPolicy& policy) {
-    const auto subject = block.context == PolicyContext::User ? ConnectRule::Subject::User
-                                                              : ConnectRule::Subject::Group;
-    switch (block.context) {
-        case PolicyContext::Default: return &default_;
-        case PolicyContext::Mandatory: return &mandatory_;
-        case PolicyContext::AtConsole: return &at_console_;
-        case PolicyContext::NotAtConsole: return &not_at_console_;
-        case PolicyContext::User:
-        case PolicyContext::Group: break;
-    }
-    const auto id = policy.id_of(subject, block.subject);
-    if (!id) return nullptr;
-    return subject == ConnectRule::Subject::User ? &user_units_[*id] : &group_units_[*id];
-}
-
-void PolicySet::add_connect_rules(const PolicyBlock& block, const ResolvedPolicy& policy) {
-    for (const Rule& rule : block.rules) {
-        const auto* connect = std::get_if<ConnectRule>(&rule.match);
-        if (!connect) continue;
-        ConnectEntry entry{&rule, connect->subject, std::nullopt};
-        if (connect->name) {
-            entry.id = policy.id_of(connect->subject, *connect->name);
-            if (!entry.id) continue;
-        }
-        connect_entries_.push_back(entry);
-        connect_index_.add(rule, entry.subject, entry.id);
-    }
-}
-
-void PolicySet::compile_unit(PolicyUnit& unit) {
-    std::vector<const Rule*> rules;
-    append_rules(rules, unit);
-    unit.rules = compile(rules, vocabulary_);
-}
-
-void PolicySet::append_rules(std::vector<const Rule*>& rules, const PolicyUnit& unit) const {
-    for (const std::uint32_t block : unit.blocks) {
-        for (const Rule& rule : blocks_[block].rules)
-            rules.push_back(&rule);
-    }
 }
 
 bool PolicySet::applies(const ConnectEntry& entry, const PeerIdentity& peer) {

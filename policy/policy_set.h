@@ -2,7 +2,8 @@
 // All <policy> blocks of a configuration with users and groups resolved to ids. Immutable.
 // Users and groups are ids here: resolved_policy.h says what becomes of those that do not exist.
 // Its rules are compiled once, in units that peers share: all default blocks are one unit, so are
-// all mandatory ones, and the blocks of each user and of each group.
+// all mandatory ones, and the blocks of each user and of each group. PolicyCompilation builds one,
+// PolicyRemains takes one apart; both in as many steps as one likes.
 // Snapshots are shared: the set remembers those alive, without keeping them alive.
 #pragma once
 
@@ -13,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "bus/base/ref.h"
@@ -43,13 +45,15 @@ struct PolicyUnit {
 
 class PolicySet final : public bus::RefCounted<PolicySet> {
 public:
+    /// The whole compilation at once.
     static bus::Ref<const PolicySet> create(ResolvedPolicy policy);
     /// The same after resolve(), for tools and tests: asks for users here and now.
     static bus::Ref<const PolicySet> create(const Config& config,
                                             UserDatabase& users,
                                             std::vector<Warning>& warnings);
-    /// For create(): a set must be held by a Ref.
-    explicit PolicySet(ResolvedPolicy policy);
+    /// For PolicyCompilation. The set is empty.
+    PolicySet(SourceFiles files, std::vector<PolicyBlock> blocks)
+        : files_(std::move(files)), blocks_(std::move(blocks)) {}
     ~PolicySet() = default;
 
     /// May `peer` connect at all? Where no rule says, only `bus_owner` may.
@@ -69,6 +73,8 @@ public:
     [[nodiscard]] std::size_t living_snapshots() const { return living_.size(); }
 
 private:
+    friend class PolicyCompilation;
+    friend class PolicyRemains;
     friend class PolicySnapshot;
     using Units = std::vector<const PolicyUnit*>;
     /// A connect rule with its id; none: anybody.
@@ -79,11 +85,6 @@ private:
     };
 
     [[nodiscard]] static bool applies(const ConnectEntry& entry, const PeerIdentity& peer);
-    /// Where the block belongs; null where its user or group does not exist.
-    PolicyUnit* unit_for(const PolicyBlock& block, const ResolvedPolicy& policy);
-    void add_connect_rules(const PolicyBlock& block, const ResolvedPolicy& policy);
-    void compile_unit(PolicyUnit& unit);
-    void append_rules(std::vector<const Rule*>& rules, const PolicyUnit& unit) const;
     /// What applies to `peer` after the default blocks and before the mandatory ones.
     [[nodiscard]] Units units_between(const PeerIdentity& peer) const;
     void forget(const PolicySnapshot& snapshot) const;

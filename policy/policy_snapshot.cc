@@ -44,13 +44,31 @@ Verdict decide(const UnitLists& units, const Question& question) {
     return verdict;
 }
 
-Question question_about(const MessageFacts& message,
-                        const UnitLists& units,
-                        const Vocabulary& vocabulary) {
+/// `literal`: how the message names the other party, where that is no peer.
+void take_party(PartyIds& ids,
+                const NameHolder* party,
+                std::string_view literal,
+                const Vocabulary& vocabulary,
+                const PartyWords& words) {
+    if (party) {
+        ids.take(*party, vocabulary, words);
+    } else {
+        ids.take(literal, vocabulary, words);
+    }
+}
+
+Verdict judge(const UnitLists& units,
+              const MessageFacts& message,
+              MessageClasses message_class,
+              const PartyIds& party,
+              const Vocabulary& vocabulary) {
     Question question;
     add_fields(question, message, vocabulary, units.used_fields);
     question.fd_count = message.fd_count;
-    return question;
+    question.message_class = message_class;
+    question.names = party.names();
+    question.prefixes = party.prefixes();
+    return decide(units, question);
 }
 
 void add_list(UnitLists& units, const CompiledList& list) {
@@ -80,7 +98,6 @@ UnitLists lists_of(std::span<const CompiledRules* const> strongest_first,
 PolicySnapshot::PolicySnapshot(bus::Ref<const PolicySet> set,
                                std::vector<const PolicyUnit*> between)
     : set_(std::move(set)), between_(std::move(between)) {
-    if (between_.size() > kMostUnitsBetween) compile_between();
     collect_lists();
 }
 
@@ -88,21 +105,10 @@ PolicySnapshot::~PolicySnapshot() {
     set_->forget(*this);
 }
 
-void PolicySnapshot::compile_between() {
-    std::vector<const Rule*> rules;
-    for (const PolicyUnit* unit : between_)
-        set_->append_rules(rules, *unit);
-    merged_ = std::make_unique<CompiledRules>(compile(rules, set_->vocabulary_));
-}
-
 void PolicySnapshot::collect_lists() {
     std::vector<const CompiledRules*> strongest_first{&set_->mandatory_.rules};
-    if (merged_) {
-        strongest_first.push_back(merged_.get());
-    } else {
-        for (auto unit = between_.rbegin(); unit != between_.rend(); ++unit)
-            strongest_first.push_back(&(*unit)->rules);
-    }
+    for (auto unit = between_.rbegin(); unit != between_.rend(); ++unit)
+        strongest_first.push_back(&(*unit)->rules);
     strongest_first.push_back(&set_->default_.rules);
     own_ = lists_of(strongest_first, &CompiledRules::own);
     send_ = lists_of(strongest_first, &CompiledRules::send);
@@ -134,34 +140,19 @@ Verdict PolicySnapshot::may_send(const SendQuery& query) const {
     const Vocabulary& vocabulary = set_->vocabulary_;
     PartyIds receiver;
     if (send_.asks_for_party) {
-        if (query.receiver) {
-            receiver.take(*query.receiver, vocabulary, vocabulary.send());
-        } else {
-            receiver.take(query.message.destination, vocabulary, vocabulary.send());
-        }
+        take_party(receiver, query.receiver, query.message.destination, vocabulary,
+                   vocabulary.send());
     }
-    Question question = question_about(query.message, send_, vocabulary);
-    question.message_class = class_of(query);
-    question.names = receiver.names();
-    question.prefixes = receiver.prefixes();
-    return decide(send_, question);
+    return judge(send_, query.message, class_of(query), receiver, vocabulary);
 }
 
 Verdict PolicySnapshot::may_receive(const ReceiveQuery& query) const {
     const Vocabulary& vocabulary = set_->vocabulary_;
     PartyIds sender;
     if (receive_.asks_for_party) {
-        if (query.sender) {
-            sender.take(*query.sender, vocabulary, vocabulary.receive());
-        } else {
-            sender.take(query.message.sender, vocabulary, vocabulary.receive());
-        }
+        take_party(sender, query.sender, query.message.sender, vocabulary, vocabulary.receive());
     }
-    Question question = question_about(query.message, receive_, vocabulary);
-    question.message_class = class_of(query);
-    question.names = sender.names();
-    question.prefixes = sender.prefixes();
-    return decide(receive_, question);
+    return judge(receive_, query.message, class_of(query), sender, vocabulary);
 }
 
 }  // namespace buzon::policy

@@ -2,14 +2,14 @@
 // The rules that hold for one peer, and the verdicts that they give. Pure and immutable; shared by
 // all peers to which the same <policy> blocks apply. The last rule that matches decides, as in
 // dbus-daemon; none: denied. Which one that is, compiled units find out (compiler.h): the cost does
-// not grow with the rules that do not concern the question.
+// not grow with the rules that do not concern the question, only with the number of the peer's own
+// groups that have <policy> blocks.
 // Lifetime: holds its PolicySet alive, so that a Verdict's rule lives as long as the snapshot.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -24,7 +24,6 @@ class HeldWords;
 class PolicySet;
 class Vocabulary;
 struct CompiledList;
-struct CompiledRules;
 struct PolicyUnit;
 
 struct Verdict {
@@ -134,16 +133,11 @@ public:
 
 private:
     friend class PolicySet;
-    /// Above this many units between default and mandatory ones, the snapshot has one of its own
-    /// for all of them: a decision asks few units, and most snapshots own none.
-    static constexpr std::size_t kMostUnitsBetween = 4;
 
-    void compile_between();
     void collect_lists();
 
     bus::Ref<const PolicySet> set_;
     std::vector<const PolicyUnit*> between_;
-    std::unique_ptr<const CompiledRules> merged_;
     UnitLists own_;
     UnitLists send_;
     UnitLists receive_;

@@ -11,13 +11,12 @@
 // so a layer is one number, or, where descriptors are counted, one number for each interval.
 //
 // Groups and layers are in descending order of their best rule, so that a search ends as soon as
-// nothing better can come.
+// nothing better can come. Rules come in ascending order: a layer that gets one moves to the front.
 #include "policy/rule_index.h"
 
 #include <algorithm>
-#include <bit>
 #include <numeric>
-#include <tuple>
+#include <utility>
 
 namespace buzon::policy {
 
@@ -45,45 +44,10 @@ bool takes_any_fds(std::uint32_t min_fds, std::uint32_t max_fds) {
     return min_fds == 0 && max_fds == kAnyFdCount;
 }
 
-/// Calls `visit` for each run of neighbours in `items` that are equal in `projection`.
-template <typename T, typename Projection, typename Visit>
-void for_each_run(std::span<const T> items, Projection projection, Visit visit) {
-    for (std::size_t start = 0; start < items.size();) {
-        std::size_t end = start + 1;
-        while (end < items.size() && projection(items[end]) == projection(items[start]))
-            ++end;
-        visit(items.subspan(start, end - start));
-        start = end;
-    }
-}
-
 }  // namespace
 
-RuleIndex::RuleIndex(const std::vector<IndexedRule>& rules) {
-    std::vector<Entry> entries;
-    entries.reserve(rules.size() * 2);
-    for (std::uint32_t index = 0; index < rules.size(); ++index)
-        add_entries(entries, rules[index], index + 1);
-    std::sort(entries.begin(), entries.end(), [](const Entry& left, const Entry& right) {
-        return std::tie(left.key, left.classes, right.rule) <
-               std::tie(right.key, right.classes, left.rule);
-    });
-
-    const std::span<const Entry> all(entries);
-    const auto key_of = [](const Entry& entry) -> const Key& { return entry.key; };
-    std::size_t buckets = 0;
-    for_each_run(all, key_of, [&](std::span<const Entry>) { ++buckets; });
-    // At most two slots of three are taken.
-    if (buckets > 0) slots_.resize(std::bit_ceil(buckets + buckets / 2 + 1));
-    for_each_run(all, key_of, [&](std::span<const Entry> run) { add_bucket(run); });
-    layers_.shrink_to_fit();
-    steps_.shrink_to_fit();
-    add_groups(entries);
-}
-
-void RuleIndex::add_entries(std::vector<Entry>& entries,
-                            const IndexedRule& rule,
-                            std::uint32_t number) {
+void RuleIndex::add(const IndexedRule& rule) {
+    ++rules_;
     if (rule.classes == 0 || rule.min_fds > rule.max_fds) return;
     const FieldSet conditions = fields_of(rule.fields);
     used_fields_ |= conditions;
@@ -93,40 +57,82 @@ void RuleIndex::add_entries(std::vector<Entry>& entries,
         if ((absent & rule.required) == 0) {
             const auto set = static_cast<FieldSet>(compared);
             const Group group{set, absent, rule.party_condition, 0};
-            const Key key{only(rule.fields, set), rule.party, code_of(group)};
-            entries.push_back({key, rule.classes, rule.min_fds, rule.max_fds, number});
+            add_entry(group, {only(rule.fields, set), rule.party, code_of(group)}, rule);
         }
         if (compared == 0) return;
     }
 }
 
-void RuleIndex::add_bucket(std::span<const Entry> entries) {
-    Bucket bucket{entries.front().key, static_cast<std::uint32_t>(layers_.size()), 0};
-    for_each_run(
-        entries, [](const Entry& entry) { return entry.classes; },
-        [&](std::span<const Entry> run) { add_layer(run); });
-    bucket.layers = static_cast<std::uint32_t>(layers_.size()) - bucket.first_layer;
-    std::sort(layers_.begin() + bucket.first_layer, layers_.end(),
-              [](const Layer& left, const Layer& right) { return left.best > right.best; });
-    insert(bucket);
+void RuleIndex::add_entry(const Group& group, const Key& key, const IndexedRule& rule) {
+    const auto known = std::find_if(groups_.begin(), groups_.end(), [&key](const Group& other) {
+        return code_of(other) == key.group;
+    });
+    (known == groups_.end() ? groups_.emplace_back(group) : *known).best = rules_;
+
+    Layer& layer = layer_for(bucket_for(key), rule.classes);
+    if (layer.last_interval != kNone || !takes_any_fds(rule.min_fds, rule.max_fds)) {
+        add_interval(layer, rule);
+    }
+    layer.best = rules_;
+    ++layer.count;
 }
 
-void RuleIndex::add_layer(std::span<const Entry> entries) {
-    Layer layer{entries.front().classes, entries.front().rule,
-                static_cast<std::uint32_t>(entries.size()), 0, 0};
-    const bool counts_fds = std::any_of(entries.begin(), entries.end(), [](const Entry& entry) {
-        return !takes_any_fds(entry.min_fds, entry.max_fds);
-    });
-    if (counts_fds) add_steps(layer, entries);
-    layers_.push_back(layer);
+RuleIndex::Bucket& RuleIndex::bucket_for(const Key& key) {
+    const std::uint64_t key_hash = hash(key);
+    std::uint32_t place =
+        places_.find(key_hash, [&](std::uint32_t number) { return buckets_[number].key == key; });
+    if (place == kNone) {
+        place = static_cast<std::uint32_t>(buckets_.size());
+        places_.insert(key_hash, place);
+        buckets_.push_back({key});
+    }
+    return buckets_[place];
+}
+
+/// It becomes the first one of its bucket.
+RuleIndex::Layer& RuleIndex::layer_for(Bucket& bucket, MessageClasses classes) {
+    std::uint32_t* link = &bucket.first_layer;
+    while (*link != kNone && layers_[*link].classes != classes)
+        link = &layers_[*link].next;
+    std::uint32_t found = *link;
+    if (found == kNone) {
+        found = static_cast<std::uint32_t>(layers_.size());
+        layers_.push_back({.classes = classes});
+    } else {
+        *link = layers_[found].next;
+    }
+    layers_[found].next = std::exchange(bucket.first_layer, found);
+    return layers_[found];
+}
+
+/// Before `rule` is counted in its layer.
+void RuleIndex::add_interval(Layer& layer, const IndexedRule& rule) {
+    const auto add = [&](std::uint32_t min_fds, std::uint32_t max_fds, std::uint32_t number,
+                         std::uint32_t count) {
+        intervals_.push_back({min_fds, max_fds, number, count, layer.last_interval});
+        layer.last_interval = static_cast<std::uint32_t>(intervals_.size() - 1);
+    };
+    if (layer.last_interval == kNone) {
+        counted_.push_back(static_cast<std::uint32_t>(&layer - layers_.data()));
+        if (layer.count > 0) add(0, kAnyFdCount, layer.best, layer.count);
+    }
+    add(rule.min_fds, rule.max_fds, rules_, 1);
+}
+
+void RuleIndex::finish() {
+    for (const std::uint32_t layer : std::exchange(counted_, {}))
+        add_steps(layers_[layer]);
+    intervals_ = {};
+    std::sort(groups_.begin(), groups_.end(),
+              [](const Group& left, const Group& right) { return left.best > right.best; });
 }
 
 /// The last rules first: each takes of its interval what none before it has taken.
-void RuleIndex::add_steps(Layer& layer, std::span<const Entry> entries) {
+void RuleIndex::add_steps(Layer& layer) {
     std::vector<std::uint32_t> starts{0};
-    for (const Entry& entry : entries) {
-        starts.push_back(entry.min_fds);
-        if (entry.max_fds != kAnyFdCount) starts.push_back(entry.max_fds + 1);
+    for (auto i = layer.last_interval; i != kNone; i = intervals_[i].previous) {
+        starts.push_back(intervals_[i].min_fds);
+        if (intervals_[i].max_fds != kAnyFdCount) starts.push_back(intervals_[i].max_fds + 1);
     }
     std::sort(starts.begin(), starts.end());
     starts.erase(std::unique(starts.begin(), starts.end()), starts.end());
@@ -150,36 +156,20 @@ void RuleIndex::add_steps(Layer& layer, std::span<const Entry> entries) {
         return from;
     };
     std::vector<std::uint32_t> ends(starts.size() + 1);
-    for (const Entry& entry : entries) {
-        const std::size_t begin = position(entry.min_fds);
+    for (auto i = layer.last_interval; i != kNone; i = intervals_[i].previous) {
+        const Interval& interval = intervals_[i];
+        const std::size_t begin = position(interval.min_fds);
         const std::size_t end =
-            entry.max_fds == kAnyFdCount ? starts.size() : position(entry.max_fds + 1);
-        for (std::size_t i = first_free(begin); i < end; i = first_free(i)) {
-            steps[i].best = entry.rule;
-            next_free[i] = i + 1;
+            interval.max_fds == kAnyFdCount ? starts.size() : position(interval.max_fds + 1);
+        for (std::size_t step = first_free(begin); step < end; step = first_free(step)) {
+            steps[step].best = interval.rule;
+            next_free[step] = step + 1;
         }
-        ++steps[begin].count;
-        ++ends[end];
+        steps[begin].count += interval.count;
+        ends[end] += interval.count;
     }
     for (std::size_t i = 1; i < starts.size(); ++i)
         steps[i].count += steps[i - 1].count - ends[i];
-}
-
-void RuleIndex::add_groups(const std::vector<Entry>& entries) {
-    const auto group_of = [](const Entry& entry) {
-        const std::uint32_t code = entry.key.group;
-        return Group{static_cast<FieldSet>(code & 15U), static_cast<FieldSet>(code >> 4 & 15U),
-                     static_cast<PartyCondition>(code >> 8), 0};
-    };
-    for (const Entry& entry : entries) {
-        const auto known = std::find_if(
-            groups_.begin(), groups_.end(),
-            [&entry](const Group& group) { return code_of(group) == entry.key.group; });
-        Group& group = known == groups_.end() ? groups_.emplace_back(group_of(entry)) : *known;
-        group.best = std::max(group.best, entry.rule);
-    }
-    std::sort(groups_.begin(), groups_.end(),
-              [](const Group& left, const Group& right) { return left.best > right.best; });
 }
 
 std::uint32_t RuleIndex::code_of(const Group& group) {
@@ -188,7 +178,7 @@ std::uint32_t RuleIndex::code_of(const Group& group) {
 }
 
 /// The texts are the administrator's, so nobody can aim at one slot.
-std::size_t RuleIndex::hash(const Key& key) {
+std::uint64_t RuleIndex::hash(const Key& key) {
     std::uint64_t hash = key.group;
     for (const std::uint64_t id :
          {key.fields[0], key.fields[1], key.fields[2], key.fields[3], key.party}) {
@@ -198,20 +188,11 @@ std::size_t RuleIndex::hash(const Key& key) {
     return hash;
 }
 
-void RuleIndex::insert(const Bucket& bucket) {
-    std::size_t slot = hash(bucket.key) & (slots_.size() - 1);
-    while (slots_[slot].layers != 0)
-        slot = (slot + 1) & (slots_.size() - 1);
-    slots_[slot] = bucket;
-}
-
-std::span<const RuleIndex::Layer> RuleIndex::find(const Key& key) const {
-    std::size_t slot = hash(key) & (slots_.size() - 1);
-    for (; slots_[slot].layers != 0; slot = (slot + 1) & (slots_.size() - 1)) {
-        const Bucket& bucket = slots_[slot];
-        if (bucket.key == key) return {layers_.data() + bucket.first_layer, bucket.layers};
-    }
-    return {};
+/// The first layer of its bucket.
+std::uint32_t RuleIndex::find(const Key& key) const {
+    const std::uint32_t place =
+        places_.find(hash(key), [&](std::uint32_t number) { return buckets_[number].key == key; });
+    return place == kNone ? kNone : buckets_[place].first_layer;
 }
 
 RuleIndex::Step RuleIndex::step_for(const Layer& layer, std::uint32_t fd_count) const {
@@ -241,8 +222,9 @@ std::uint32_t RuleIndex::best(const Question& question) const {
     std::uint32_t best = 0;
     for (const Group& group : groups_) {
         if (group.best <= best) break;
-        visit_buckets(group, question, [&](std::span<const Layer> layers) {
-            for (const Layer& layer : layers) {
+        visit_buckets(group, question, [&](std::uint32_t number) {
+            for (; number != kNone; number = layers_[number].next) {
+                const Layer& layer = layers_[number];
                 if (layer.best <= best) return;
                 if ((layer.classes & question.message_class) == 0) continue;
                 best = std::max(best, step_for(layer, question.fd_count).best);
@@ -255,8 +237,9 @@ std::uint32_t RuleIndex::best(const Question& question) const {
 std::uint32_t RuleIndex::count(const Question& question) const {
     std::uint32_t count = 0;
     for (const Group& group : groups_) {
-        visit_buckets(group, question, [&](std::span<const Layer> layers) {
-            for (const Layer& layer : layers) {
+        visit_buckets(group, question, [&](std::uint32_t number) {
+            for (; number != kNone; number = layers_[number].next) {
+                const Layer& layer = layers_[number];
                 if ((layer.classes & question.message_class) == 0) continue;
                 count += step_for(layer, question.fd_count).count;
             }

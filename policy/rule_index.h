@@ -3,7 +3,7 @@
 // Cost: one hash look-up for each combination of conditions that the rules use (at most 27 for one
 // message) and each name of the other party that rules mention, and in each place found at most 60
 // comparisons and a binary search among numbers of descriptors. Independent of the rules' number.
-// How: see rule_index.cc.
+// Built rule by rule, so that whoever builds it can stop in between. How: see rule_index.cc.
 #pragma once
 
 #include <array>
@@ -11,6 +11,7 @@
 #include <span>
 #include <vector>
 
+#include "bus/base/hash_index.h"
 #include "policy/rule.h"
 #include "policy/vocabulary.h"
 
@@ -59,9 +60,10 @@ struct Question {
 
 class RuleIndex {
 public:
-    RuleIndex() = default;
-    /// Positions in `rules`, from 1 on, are what best() returns.
-    explicit RuleIndex(const std::vector<IndexedRule>& rules);
+    /// Adds a rule that comes after all others; the first one has the number 1.
+    void add(const IndexedRule& rule);
+    /// To be called once, when all rules are there and before anything is asked.
+    void finish();
 
     /// The last rule that applies; 0: none.
     [[nodiscard]] std::uint32_t best(const Question& question) const;
@@ -86,22 +88,25 @@ private:
         std::uint32_t group = 0;  // code_of(Group)
         friend auto operator<=>(const Key&, const Key&) = default;
     };
-    /// One rule in one of its groups.
-    struct Entry {
-        Key key;
-        MessageClasses classes;
-        std::uint32_t min_fds;
-        std::uint32_t max_fds;
-        std::uint32_t rule;
-    };
+    static constexpr std::uint32_t kNone = bus::HashIndex::kNone;
     /// Rules of one bucket that accept the same classes. `steps`: none, if they take any number of
     /// descriptors; then `best` and `count` hold always.
     struct Layer {
         MessageClasses classes = 0;
         std::uint32_t best = 0;
         std::uint32_t count = 0;
+        std::uint32_t next = kNone;
         std::uint32_t first_step = 0;
         std::uint32_t steps = 0;
+        std::uint32_t last_interval = kNone;
+    };
+    /// A rule of a layer that counts descriptors; the first in the chain may stand for several.
+    struct Interval {
+        std::uint32_t min_fds;
+        std::uint32_t max_fds;
+        std::uint32_t rule;
+        std::uint32_t count;
+        std::uint32_t previous;
     };
     /// From `first_fds` descriptors on, up to the next step.
     struct Step {
@@ -111,29 +116,30 @@ private:
     };
     struct Bucket {
         Key key;
-        std::uint32_t first_layer = 0;
-        std::uint32_t layers = 0;  // 0: the slot is free
+        std::uint32_t first_layer = kNone;  // the one with the last rule
     };
 
-    void add_entries(std::vector<Entry>& entries, const IndexedRule& rule, std::uint32_t number);
-    void add_bucket(std::span<const Entry> entries);
-    void add_layer(std::span<const Entry> entries);
-    void add_steps(Layer& layer, std::span<const Entry> entries);
-    void add_groups(const std::vector<Entry>& entries);
-    void insert(const Bucket& bucket);
+    void add_entry(const Group& group, const Key& key, const IndexedRule& rule);
+    Bucket& bucket_for(const Key& key);
+    Layer& layer_for(Bucket& bucket, MessageClasses classes);
+    void add_interval(Layer& layer, const IndexedRule& rule);
+    void add_steps(Layer& layer);
 
     [[nodiscard]] static std::uint32_t code_of(const Group& group);
-    [[nodiscard]] static std::size_t hash(const Key& key);
-    [[nodiscard]] std::span<const Layer> find(const Key& key) const;
+    [[nodiscard]] static std::uint64_t hash(const Key& key);
+    [[nodiscard]] std::uint32_t find(const Key& key) const;
     [[nodiscard]] Step step_for(const Layer& layer, std::uint32_t fd_count) const;
-    /// Calls `visit` with the layers of each bucket of `group` that the question leads to.
     template <typename Visit>
     void visit_buckets(const Group& group, const Question& question, Visit visit) const;
 
-    std::vector<Group> groups_;  // by descending `best`
-    std::vector<Bucket> slots_;  // open addressing, a power of two
+    std::vector<Group> groups_;
+    bus::HashIndex places_;  // of buckets_
+    std::vector<Bucket> buckets_;
     std::vector<Layer> layers_;
     std::vector<Step> steps_;
+    std::vector<Interval> intervals_;     // until finish()
+    std::vector<std::uint32_t> counted_;  // layers with intervals, until finish()
+    std::uint32_t rules_ = 0;
     FieldSet used_fields_ = 0;
     bool asks_for_party_ = false;
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Numbers for all texts that the rules of a configuration mention, so that a message's fields are
 // hashed once and compared as integers from then on; and which of them are names of other parties.
-// The texts stay those of the rules, which must outlive this. Immutable once built.
+// The texts stay those of the rules, which must outlive this and stay where they are.
 #pragma once
 
 #include <bitset>
@@ -9,9 +9,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "bus/base/hash_index.h"
 #include "policy/rule.h"
 
 namespace buzon::policy {
@@ -30,13 +30,13 @@ struct PartyWords {
 
 class Vocabulary {
 public:
-    explicit Vocabulary(const std::vector<PolicyBlock>& blocks);
+    void add(const Rule& rule);
 
     /// kNoText for a text that no rule mentions. Texts longer than all mentioned ones cost nothing.
     [[nodiscard]] TextId find(std::string_view text) const;
     /// kNoText where the rule has no such condition.
     [[nodiscard]] TextId id_of(const std::optional<std::string>& condition) const;
-    [[nodiscard]] std::string_view text(TextId id) const { return texts_[id - 1]; }
+    [[nodiscard]] std::string_view text(TextId id) const { return texts_[id - 1].text; }
     /// Calls `visit` for each prefix in `words` that `name` is, or is below at a dot.
     template <typename Visit>
     void for_each_prefix(std::string_view name, const PartyWords& words, Visit visit) const {
@@ -54,13 +54,21 @@ public:
     [[nodiscard]] const PartyWords& receive() const { return receive_; }
 
 private:
+    /// What a text is to rules of one kind: bits of Known::roles.
+    enum Role : std::uint8_t { kOwnExact, kOwnPrefix, kSendExact, kSendPrefix, kReceiveExact };
+    struct Known {
+        std::string_view text;
+        std::uint8_t roles = 0;
+    };
+
     TextId add(std::string_view text);
     void add(const MessageConditions& conditions);
-    void add(PartyWords& words, const std::optional<std::string>& name, NameForm form);
-    void add(const Rule& rule);
+    void add_exact(PartyWords& words, Role role, const std::string& name);
+    void add_prefix(PartyWords& words, Role role, const std::string& name);
+    bool has_new_role(TextId id, Role role);
 
-    std::unordered_map<std::string_view, TextId> ids_;
-    std::vector<std::string_view> texts_;
+    bus::HashIndex places_;  // of texts_
+    std::vector<Known> texts_;
     std::size_t longest_ = 0;
     bool mentions_unique_names_ = false;
     PartyWords own_;

@@ -22,6 +22,8 @@ public:
     void drop_reference() const {
         if (--references_ == 0) T::release_last(static_cast<const T*>(this));
     }
+    /// Whoever holds it is alone with it.
+    [[nodiscard]] bool has_one_reference() const { return references_ == 1; }
     static void release_last(const T* last) { delete last; }
 
 protected:

@@ -22,7 +22,7 @@ using testing::IsEmpty;
 
 class Receiver final : public SettingsReceiver {
 public:
-    void on_settings(bus::Result<Settings, LoadFailure> loaded) override {
+    void on_settings(bus::Result<ReadSettings, LoadFailure> loaded) override {
         if (loaded) {
             settings.push_back(std::move(*loaded));
         } else {
@@ -30,7 +30,7 @@ public:
             error_names.push_back(loaded.error().error_name);
         }
     }
-    std::vector<Settings> settings;
+    std::vector<ReadSettings> settings;
     std::vector<std::string> errors;
     std::vector<std::string> error_names;
 };
@@ -50,7 +50,9 @@ TEST_F(LauncherLinkTest, PutsAConfigurationTogether) {
     settle();
     ASSERT_EQ(receiver_.settings.size(), 1U);
     EXPECT_EQ(receiver_.settings[0].limits.max_names_per_connection, 77U);
-    EXPECT_TRUE(receiver_.settings[0].policy->snapshot_for({.uid = 1})->may_own("a.b"));
+    EXPECT_TRUE(policy::PolicySet::create(receiver_.settings[0].policy)
+                    ->snapshot_for({.uid = 1})
+                    ->may_own("a.b"));
     EXPECT_THAT(log_lines_, ElementsAre("/x.conf:3: odd"));
     advance(60s);
     EXPECT_TRUE(keeper_->has_active()) << "no deadline is left over";

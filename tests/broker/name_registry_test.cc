@@ -369,12 +369,21 @@ std::vector<policy::PolicyBlock> rules_on(std::initializer_list<const char*> des
     return blocks;
 }
 
+policy::Vocabulary vocabulary_of(const std::vector<policy::PolicyBlock>& blocks) {
+    policy::Vocabulary vocabulary;
+    for (const policy::PolicyBlock& block : blocks) {
+        for (const policy::Rule& rule : block.rules)
+            vocabulary.add(rule);
+    }
+    return vocabulary;
+}
+
 using WordsOf = Names;
 using Texts = std::vector<std::string>;
 
 TEST_F(WordsOf, FollowTheNamesHeld) {
     const auto blocks = rules_on({"a.b", "a.b.c", "x.y"});
-    const policy::Vocabulary vocabulary(blocks);
+    const auto vocabulary = vocabulary_of(blocks);
     const auto among = [&vocabulary](std::span<const policy::TextId> ids) {
         Texts texts;
         for (const auto id : ids)
@@ -400,7 +409,8 @@ TEST_F(WordsOf, AreFoundAgainForOtherRules) {
     ask(kAnn, 0, "a.b.c");
     const auto blocks = rules_on({"a.b.c"});
     const std::vector<policy::PolicyBlock> none;
-    const policy::Vocabulary old(none), now(blocks);
+    const auto old = vocabulary_of(none);
+    const auto now = vocabulary_of(blocks);
     names.follow(old);
     EXPECT_TRUE(names.words_of(kAnn, old)->names().empty());
     EXPECT_EQ(names.words_of(kAnn, now), nullptr) << "not those that are followed";

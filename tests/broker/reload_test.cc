@@ -31,7 +31,7 @@ std::vector<std::string> members(const std::vector<Received>& messages) {
     return names;
 }
 
-bus::Result<Settings, LoadFailure> failure(std::string text) {
+bus::Result<ReadSettings, LoadFailure> failure(std::string text) {
     return bus::Unexpected{LoadFailure(std::move(text))};
 }
 
@@ -65,6 +65,57 @@ TEST(Reload, TheBusGoesOnMeanwhileUnderTheOldPolicy) {
     client.take_all();
     client.call("RequestName", "su", "c.d");
     EXPECT_EQ(client.next_reply().error_name, bus::error_name::kAccessDenied);
+}
+
+/// Rules that concern nobody, and then what `elements` say.
+std::string long_policy(std::size_t rules, std::string_view elements) {
+    std::string text(tests::kAllowAll);
+    text += "<policy context='default'>";
+    for (std::size_t i = 0; i < rules; ++i)
+        text += "<deny send_destination='x.y" + std::to_string(i) + "'/>";
+    return text + "</policy><policy context='mandatory'>" + std::string(elements) + "</policy>";
+}
+
+/// What is said to one request for a name within one turn; nothing if there is no answer yet.
+std::optional<std::string> ask_in_one_turn(TestBroker& bus, RawClient& peer) {
+    const auto serial = peer.send_call("RequestName", "su", "a.b");
+    bus.turn();
+    for (const Received& message : peer.read_available())
+        if (message.reply_serial == serial) return message.error_name;
+    return std::nullopt;
+}
+
+TEST(Reload, TheBusGoesOnWhileALargePolicyIsCompiled) {
+    TestBroker bus;
+    auto other = RawClient::on(bus);
+    bus.broker().reload();
+    bus.source().answer(TestBroker::load("", long_policy(20'000, "<deny own='*'/>")));
+    int answered = 0;
+    while (answered < 1000 && ask_in_one_turn(bus, other) == "")
+        ++answered;
+    EXPECT_GE(answered, 20) << "a turn compiles at most a thousand rules";
+    EXPECT_EQ(ask_in_one_turn(bus, other), bus::error_name::kAccessDenied);
+}
+
+TEST(Reload, AllFollowAtOnceAndTheOldPolicyGoesWhenAllHaveBeenMoved) {
+    TestBroker bus;
+    std::vector<RawClient> peers;
+    for (int i = 0; i < 600; ++i)
+        peers.push_back(RawClient::on(bus));
+    for (RawClient& peer : peers)
+        peer.call("RequestName", "su", "c.d");  // judged, so it has rules of the old policy
+    auto before = bus.state().settings.policy;
+    bus.broker().reload();
+    bus.source().answer(TestBroker::load("", kDenyOwn));
+    while (bus.state().settings.policy == before)
+        bus.turn();
+    EXPECT_GT(before->living_snapshots(), 0U) << "nobody has been moved in that turn";
+    EXPECT_EQ(ask_in_one_turn(bus, peers.front()), bus::error_name::kAccessDenied);
+    EXPECT_EQ(ask_in_one_turn(bus, peers.back()), bus::error_name::kAccessDenied);
+    while (before->living_snapshots() > 0)
+        bus.turn();
+    before = nullptr;
+    bus.settle();
 }
 
 /// Whether a call from `caller` reaches somebody, or is refused.

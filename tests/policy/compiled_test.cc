@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "policy/policy_compilation.h"
 #include "policy/policy_set.h"
 #include "tests/policy/fake_files.h"
 #include "tests/policy/fake_users.h"
@@ -57,12 +58,19 @@ testing::AssertionResult same(const Verdict& compiled,
            << text_of(snapshot.set());
 }
 
+bus::Ref<const PolicySet> compile_in_steps(ResolvedPolicy policy, std::size_t work) {
+    PolicyCompilation compilation(std::move(policy));
+    while (!compilation.is_complete())
+        compilation.advance(work);
+    return compilation.take();
+}
+
 class Comparison : public testing::Test {
 protected:
     void SetUp() override { fmt::print("BUZON_TEST_SEED={}\n", seed_); }
 
     bus::Ref<const PolicySnapshot> next_snapshot() {
-        const auto set = PolicySet::create(random_.policy());
+        const auto set = compile_in_steps(random_.policy(), 1 + random_.below(20));
         groups_ = random_.groups();
         peer_.gids = groups_;
         peer_.uid.reset();

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "policy/policy_compilation.h"
 #include "tests/policy/fake_files.h"
 #include "tests/policy/fake_users.h"
 
@@ -123,6 +124,54 @@ TEST(PolicySet, ItsRulesOutliveTheConfig) {
     ASSERT_NE(verdict.rule, nullptr);
     EXPECT_EQ(to_text(*verdict.rule), "<deny own=\"a.b\"/>");
     EXPECT_EQ(snapshot->set().files().describe(verdict.rule->location), "/main.conf:1");
+}
+
+ResolvedPolicy many_rules(std::size_t blocks, std::size_t rules_each) {
+    ResolvedPolicy policy;
+    policy.files.add("/main.conf");
+    for (std::size_t i = 0; i < blocks; ++i) {
+        const auto uid = static_cast<std::uint32_t>(i);
+        policy.users.emplace(std::to_string(uid), uid);
+        policy.blocks.push_back({PolicyContext::User, std::to_string(uid), {}, {}});
+        for (std::size_t j = 0; j < rules_each; ++j)
+            policy.blocks.back().rules.push_back(
+                {Effect::Allow, {}, OwnRule{.name = "a.b" + std::to_string(j)}});
+    }
+    return policy;
+}
+
+TEST(PolicyCompilation, DoesNoMoreThanItIsAllowedTo) {
+    PolicyCompilation compilation(many_rules(100, 10));
+    int steps = 0;
+    for (; !compilation.is_complete(); ++steps)
+        compilation.advance(10);
+    EXPECT_GE(steps, 100 * 10 / 10) << "a rule is a unit of work";
+    EXPECT_LE(steps, 100 * (10 + 3) / 10 + 2) << "and not many are needed besides";
+    const auto set = compilation.take();
+    EXPECT_TRUE(set->has_one_reference());
+    EXPECT_TRUE(set->snapshot_for({.uid = 99})->may_own("a.b9"));
+    EXPECT_FALSE(set->snapshot_for({.uid = 99})->may_own("a.b10"));
+}
+
+TEST(PolicyRemains, AreTakenOnlyFromASetThatNobodyUses) {
+    auto set = PolicySet::create(many_rules(1, 1));
+    auto snapshot = set->snapshot_for({.uid = 0});
+    EXPECT_EQ(PolicyRemains::of(set), nullptr);
+    EXPECT_TRUE(snapshot->may_own("a.b0"));
+    snapshot = nullptr;
+    EXPECT_NE(PolicyRemains::of(set), nullptr);
+    EXPECT_FALSE(set);
+}
+
+TEST(PolicyRemains, GoInSteps) {
+    auto set = PolicySet::create(many_rules(100, 10));
+    const auto remains = PolicyRemains::of(set);
+    ASSERT_NE(remains, nullptr);
+    int steps = 1;
+    while (!remains->shrink(10))
+        ++steps;
+    EXPECT_GE(steps, 100 * 10 / 10);
+    EXPECT_LE(steps, 100 * (10 + 2) / 10 + 1);
 }
 
 TEST(SnapshotFor, SharesAmongPeersOfTheSameBlocks) {

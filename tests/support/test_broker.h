@@ -69,7 +69,7 @@ public:
         receiver_ = &receiver;
         ++loads_;
     }
-    void answer(bus::Result<broker::Settings, broker::LoadFailure> loaded) {
+    void answer(bus::Result<broker::ReadSettings, broker::LoadFailure> loaded) {
         std::exchange(receiver_, nullptr)->on_settings(std::move(loaded));
     }
     [[nodiscard]] bool is_asked() const { return receiver_ != nullptr; }
@@ -84,8 +84,7 @@ class TestBroker {
 public:
     /// `elements`: limits and whatever else belongs into <busconfig>.
     explicit TestBroker(std::string_view elements = "", std::string_view policy = kAllowAll)
-        : settings_(load(elements, policy)),
-          broker_(loop_, log_, identity(), {}, settings_, source_) {
+        : broker_(loop_, log_, identity(), {}, compiled(load(elements, policy)), source_) {
         loop_.set_spinning(bus::EventLoop::Spinning::Off);
     }
 
@@ -116,16 +115,19 @@ public:
     bus::EventLoop& loop() { return loop_; }
 
     [[nodiscard]] HeldSource& source() { return source_; }
-    static broker::Settings load(std::string_view elements, std::string_view policy) {
+    static broker::ReadSettings load(std::string_view elements, std::string_view policy) {
         TextFile file("<busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen>" +
                       std::string(elements) + std::string(policy) + "</busconfig>");
         const auto config = policy::load_config("/test.conf", {}, file);
         policy::SystemUserDatabase users;
         std::vector<policy::Warning> warnings;
-        return {config.limits, policy::PolicySet::create(config, users, warnings)};
+        return {config.limits, policy::resolve(config, users, warnings)};
     }
 
 private:
+    static broker::Settings compiled(broker::ReadSettings read) {
+        return {read.limits, policy::PolicySet::create(std::move(read.policy))};
+    }
     static broker::BusIdentity identity() {
         return {.guid = "0123456789abcdef0123456789abcdef",
                 .owner = ::geteuid(),
@@ -138,7 +140,6 @@ private:
     std::vector<std::string> log_lines_;
     bus::Log log_{[this](bus::LogLevel, std::string_view text) { log_lines_.emplace_back(text); }};
     bus::Guid guid_ = bus::generate_guid();
-    broker::Settings settings_;
     HeldSource source_;
     broker::Broker broker_;
 };
@@ -201,15 +202,22 @@ public:
                        std::string_view signature = "",
                        std::string_view text = "",
                        std::string_view interface = bus::kDriverName) {
-        const auto serial = send_message({.type = bus::MessageType::MethodCall,
-                                          .path = bus::kDriverPath,
-                                          .interface = interface,
-                                          .member = member,
-                                          .destination = bus::kDriverName,
-                                          .signature = signature},
-                                         text);
+        const auto serial = send_call(member, signature, text, interface);
         bus_.settle();
         return serial;
+    }
+    /// The same, for the bus to read in its next turn.
+    std::uint32_t send_call(std::string_view member,
+                            std::string_view signature = "",
+                            std::string_view text = "",
+                            std::string_view interface = bus::kDriverName) {
+        return send_message({.type = bus::MessageType::MethodCall,
+                             .path = bus::kDriverPath,
+                             .interface = interface,
+                             .member = member,
+                             .destination = bus::kDriverName,
+                             .signature = signature},
+                            text);
     }
     std::uint32_t call_peer(std::string_view destination,
                             std::string_view text = "",
