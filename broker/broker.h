@@ -93,6 +93,7 @@ private:
     void watch_reply_timeouts();
     void expire_replies();
 
+    FairTurns turns_;
     bus::BlockPool pool_;
     bus::ReadArena arena_;
     AuthPolicy auth_;

@@ -18,9 +18,8 @@ namespace buzon::broker {
 
 namespace {
 
-// Bytes read and copied, and their worth: about a millisecond of work.
-constexpr std::size_t kTurnBudget = std::size_t{1} << 20;
-// What a message costs besides its bytes.
+// What a read costs, and a message, besides its bytes.
+constexpr std::size_t kCostPerRead = 1024;
 constexpr std::size_t kCostPerMessage = 256;
 // Bodies from here on are checked in pieces of this size.
 constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
@@ -31,14 +30,14 @@ Peer::Peer(const PeerEnvironment& environment,
            bus::FileDescriptor socket,
            bus::PeerCredentials credentials,
            std::unique_ptr<bus::AuthServer> auth)
-    : environment_(environment),
+    : TurnTaker(&environment.turns.root()),
+      environment_(environment),
       socket_(std::move(socket)),
       credentials_(std::move(credentials)),
       auth_(std::move(auth)),
       input_(environment.arena, environment.pool),
       account_(bus::make_ref<InFlight>(static_cast<InFlightListener*>(this))),
       port_(environment.loop, environment.pool, socket_.get(), *this),
-      backlog_(*this),
       interest_(EPOLLIN) {
     const auto added = environment_.loop.add(socket_.get(), interest_, *this);
     if (!added) throw std::system_error(added.error(), std::system_category(), "epoll_ctl");
@@ -80,7 +79,7 @@ void Peer::retire() {
     // Perhaps it is one of these that has called us: it must outlive its callback.
     if (auth_timer_) auth_timer_->disarm();
     if (descriptors_timer_) descriptors_timer_->disarm();
-    backlog_.unlink();
+    FairTurns::leave(*this);
     port_.unlink();
     environment_.loop.remove(socket_.get(), *this);
 }
@@ -93,8 +92,34 @@ void Peer::on_ready(std::uint32_t events) {
         hung_up_ = true;
         resume();
     }
-    if (is_retired() || paused_ || backlog_.is_linked()) return;
-    if (events & ~std::uint32_t{EPOLLOUT}) read();
+    if (is_retired() || paused_) return;
+    if (events & ~std::uint32_t{EPOLLOUT}) {
+        readable_ = true;
+        environment_.turns.wait(*this);
+    }
+}
+
+TurnTaker::Turn Peer::take_turn(std::size_t budget) {
+    turn_budget_ = budget;
+    turn_cost_ = kCostPerRead;
+    if (socket_error_ != 0) {
+        environment_.handler.on_violation(
+            *this,
+            fmt::format("its socket failed: {}", std::system_category().message(socket_error_)));
+    } else if (!paused_ && has_backlog_) {
+        has_backlog_ = false;
+        input_.unpark();
+        process();
+    } else if (!paused_ && readable_) {
+        readable_ = false;
+        read();
+    }
+    return {turn_cost_, has_work() ? Left::More : Left::Nothing};
+}
+
+bool Peer::has_work() const {
+    if (is_retired()) return false;
+    return socket_error_ != 0 || (!paused_ && (has_backlog_ || readable_));
 }
 
 void Peer::read() {
@@ -107,24 +132,10 @@ void Peer::read() {
 }
 
 void Peer::process() {
-    turn_cost_ = 0;
     if (auth_) authenticate();
     if (!auth_) take_messages();
     input_.park();
     if (!is_retired()) watch_deadlines();
-}
-
-void Peer::process_backlog() {
-    if (is_retired()) return;
-    if (socket_error_ != 0) {
-        environment_.handler.on_violation(
-            *this,
-            fmt::format("its socket failed: {}", std::system_category().message(socket_error_)));
-        return;
-    }
-    if (paused_) return;
-    input_.unpark();
-    process();
 }
 
 void Peer::authenticate() {
@@ -152,8 +163,8 @@ void Peer::authenticate() {
 
 void Peer::take_messages() {
     while (!is_retired() && !paused_) {
-        if (turn_cost_ > kTurnBudget) {
-            environment_.loop.in_next_turn(backlog_);
+        if (turn_cost_ > turn_budget_) {
+            has_backlog_ = true;
             return;
         }
         if (!take_message()) return;
@@ -233,8 +244,9 @@ void Peer::on_in_flight_released() {
 
 void Peer::resume() {
     paused_ = false;
+    has_backlog_ = true;
     update_interest();
-    environment_.loop.in_next_turn(backlog_);
+    environment_.turns.wait(*this);
 }
 
 /// Descriptors whose message does not come are not kept for ever.
@@ -278,7 +290,7 @@ void Peer::on_port_failed(int error) {
 void Peer::fail_later(int error) {
     if (is_retired() || socket_error_ != 0) return;
     socket_error_ = error;
-    environment_.loop.in_next_turn(backlog_);
+    environment_.turns.wait(*this);
 }
 
 void Peer::update_interest() {

@@ -2,7 +2,7 @@
 // One participant on the bus: its socket, who it is, what it may, what it has said so far.
 // Life: Authenticating → Nameless (before Hello) → Active → perhaps Monitor; Retired from any.
 // Invariant: a retired peer is not read, not written and not found any more; it is freed when the
-// turn is over. What one peer makes the loop do in a turn is bounded (kTurnBudget).
+// turn is over. It is read and served when its turn comes (fair_turns.h).
 #pragma once
 
 #include <algorithm>
@@ -15,6 +15,7 @@
 #include "broker/in_flight.h"
 #include "broker/peer_id.h"
 #include "broker/port.h"
+#include "broker/quota/fair_turns.h"
 #include "bus/auth_server.h"
 #include "bus/base/event_loop.h"
 #include "bus/body_check.h"
@@ -46,6 +47,7 @@ protected:
 /// What all peers of one bus share; outlives them.
 struct PeerEnvironment {
     bus::EventLoop& loop;
+    FairTurns& turns;
     bus::BlockPool& pool;
     bus::ReadArena& arena;
     PeerHandler& handler;
@@ -54,6 +56,7 @@ struct PeerEnvironment {
 
 class Peer final : public bus::EventSource,
                    public bus::Disposable,
+                   private TurnTaker,
                    private PortOwner,
                    private InFlightListener {
 public:
@@ -110,22 +113,12 @@ public:
     void become_monitor() { stage_ = Stage::Monitor; }
     /// Stops all input and output, behind what the socket still takes; the registry does the rest.
     void retire();
-    /// Work done for this peer, in bytes or their worth; ends its turn at kTurnBudget.
+    /// Work done for this peer, in bytes or their worth.
     void charge_turn(std::size_t cost) { turn_cost_ += cost; }
     /// `uid=0 pid=12 comm="..."`, for the log and for the texts of errors.
     [[nodiscard]] std::string describe() const;
 
 private:
-    /// Continues in the next turn with what this one left over.
-    class Backlog final : public bus::LoopTask {
-    public:
-        explicit Backlog(Peer& peer) : peer_(peer) {}
-        void run_task() override { peer_.process_backlog(); }
-
-    private:
-        Peer& peer_;
-    };
-
     /// A long message whose body is checked piece by piece.
     struct LongMessage {
         explicit LongMessage(bus::Message whole);
@@ -133,6 +126,7 @@ private:
         bus::BodyCheck check;
     };
 
+    Turn take_turn(std::size_t budget) override;
     void on_port_blocked() override;
     void on_port_unblocked() override;
     void on_port_failed(int error) override;
@@ -140,7 +134,6 @@ private:
 
     void read();
     void process();
-    void process_backlog();
     void authenticate();
     void take_messages();
     /// False: no further message in this turn.
@@ -153,7 +146,8 @@ private:
     [[nodiscard]] bool is_over_in_flight_limit() const;
     void pause();
     void resume();
-    /// Ends the peer in the next turn: whoever is at work now may still use it.
+    [[nodiscard]] bool has_work() const;
+    /// Ends the peer when its turn comes: whoever is at work now may still use it.
     void fail_later(int error);
     void watch_deadlines();
     void update_interest();
@@ -167,7 +161,6 @@ private:
     bus::ReceiveBuffer input_;
     bus::Ref<InFlight> account_;
     Port port_;
-    Backlog backlog_;
     mutable bus::Ref<const policy::PolicySnapshot> policy_;
     std::optional<PeerId> id_;
     std::optional<UniqueNameText> id_name_;
@@ -177,11 +170,14 @@ private:
     std::unique_ptr<LongMessage> long_message_;
     std::size_t peak_match_rules_ = 0;
     std::size_t peak_names_ = 1;
+    std::size_t turn_budget_ = 0;
     std::size_t turn_cost_ = 0;
     std::uint32_t interest_ = 0;
-    int socket_error_ = 0;  // what ends the peer in the next turn
+    int socket_error_ = 0;  // what ends the peer when its turn comes
     Stage stage_ = Stage::Authenticating;
     bool accepts_descriptors_ = false;
+    bool readable_ = false;     // the socket has something
+    bool has_backlog_ = false;  // the buffer has messages that the last turn did not get to
     bool paused_ = false;
     bool hung_up_ = false;
     bool write_blocked_ = false;
