@@ -84,8 +84,7 @@ void Broker::on_authenticated(Peer& peer) {
     const auto& policy = *state_.settings.policy;
     const auto verdict = policy.may_connect(peer.identity(), state_.identity.owner);
     if (peer.user() && !verdict) {
-        state_.log.security("Connection refused ({}); {}", peer.describe(),
-                            reason_for_denial(policy, verdict.rule));
+        judge_.log_refused_connection(peer, verdict);
         remove(peer);
     }
 }

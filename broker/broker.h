@@ -64,6 +64,8 @@ public:
     void add_connection(bus::FileDescriptor socket, const bus::Guid& guid);
     /// SIGHUP: the new configuration whole, or the old one kept, as soon as it has been read.
     void reload() { reload_.request(); }
+    /// Without one the log does not tell what programs are called.
+    void set_process_names(ProcessNameSource& source) { state_.denials->set_source(source); }
     void set_reload_observer(ReloadObserver& observer) { reload_observer_ = &observer; }
 
     [[nodiscard]] const BusState& state() const { return state_; }

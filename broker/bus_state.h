@@ -7,10 +7,12 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "broker/denial_log.h"
 #include "broker/match_index.h"
 #include "broker/name_registry.h"
 #include "broker/peer_registry.h"
@@ -72,6 +74,8 @@ struct BusState {
 
     bus::EventLoop& loop;
     bus::Log& log;
+    /// Judging changes nothing but this.
+    const std::unique_ptr<DenialLog> denials = std::make_unique<DenialLog>(loop, log);
     const BusIdentity identity;
     Settings settings;
     PeerRegistry peers;

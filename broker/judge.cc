@@ -11,6 +11,7 @@ namespace buzon::broker {
 
 namespace {
 
+constexpr bus::LogKind kDenials{"policy denials"};
 constexpr bus::LogKind kPermissiveLog{"permissive mode"};
 // A rule may be as long as its file, and whoever is denied something decides how often it is told.
 constexpr std::size_t kMaxRuleBytes = 1024;
@@ -79,8 +80,21 @@ std::string_view or_unset(std::string_view text) {
     return text.empty() ? "(unset)" : text;
 }
 
-std::string describe_peer(const Peer* peer) {
-    return peer ? peer->describe() : "(bus)";
+void add_peer(const Peer* peer, LogText& text) {
+    if (peer) {
+        text.add(peer->credentials(), peer->process_name());
+    } else {
+        text.add("(bus)");
+    }
+}
+
+bus::LogLevel level_of(const bus::LogKind& kind) {
+    return kind.name == kDenials.name ? bus::LogLevel::Security : bus::LogLevel::Warning;
+}
+
+/// What the driver sends is asked for by who gets it.
+const Peer* cause_of(const Passage& passage) {
+    return passage.sender ? passage.sender : passage.receiver;
 }
 
 }  // namespace
@@ -145,14 +159,16 @@ std::optional<Refusal> Judge::refusal_of(const Passage& passage) const {
 
 bus::Result<void, Refusal> Judge::decide(const Passage& passage) const {
     const policy::Verdict send = send_verdict(passage);
-    if (send.log) {
-        state_.log.security(
-            "{}; {}", describe(passage, "Would reject message", send.matched_rules),
-            fmt::format("logged by {}", policy().files().describe(send.rule->location)));
+    if (send.log && admits(kDenials, cause_of(passage))) {
+        const auto& files = policy().files();
+        auto text = describe(passage, "Would reject message", send.matched_rules);
+        text.add(fmt::format("; logged by {}", files.describe(send.rule->location)));
+        state_.denials->write(level_of(kDenials), std::move(text));
     }
     const auto denial = find_denial(passage, send);
     if (!denial || tolerates(passage, *denial)) return {};
-    state_.log.security("{}", word_for_log(passage, *denial));
+    if (admits(kDenials, cause_of(passage)))
+        state_.denials->write(level_of(kDenials), word_for_log(passage, *denial));
     return bus::Unexpected{word_refusal(passage, *denial)};
 }
 
@@ -166,12 +182,15 @@ bus::Result<void, Refusal> Judge::decide_own(const Peer& peer, std::string_view 
         "security policies in the configuration file",
         peer.unique_name(), name);
     const std::string reason = reason_for_denial(policy(), verdict.rule);
-    if (state_.identity.permissive.covers(name) || is_permissive(&peer)) {
-        state_.log.warning(kPermissiveLog, "Would deny (permissive): {} ({}); {}", text,
-                           peer.describe(), reason);
-        return {};
+    const bool is_exempt = state_.identity.permissive.covers(name) || is_permissive(&peer);
+    if (const auto kind = is_exempt ? kPermissiveLog : kDenials; admits(kind, &peer)) {
+        LogText line;
+        line.add(is_exempt ? "Would deny (permissive): " : "").add(text).add(" (");
+        add_peer(&peer, line);
+        line.add("); ").add(reason);
+        state_.denials->write(level_of(kind), std::move(line));
     }
-    state_.log.security("{} ({}); {}", text, peer.describe(), reason);
+    if (is_exempt) return {};
     if (may_know_rules(&peer)) text += "; " + reason;
     return bus::Unexpected{Refusal{bus::error_name::kAccessDenied, std::move(text)}};
 }
@@ -181,11 +200,26 @@ bool Judge::tolerates(const Passage& passage, const Denial& denial) const {
     const bool is_exempt = state_.identity.permissive.covers(passage.header.destination) ||
                            is_permissive(passage.sender) ||
                            (passage.receiver && is_permissive(passage.receiver));
-    if (is_exempt) {
-        state_.log.warning(kPermissiveLog, "Would deny (permissive): {}",
-                           word_for_log(passage, denial));
+    if (is_exempt && admits(kPermissiveLog, cause_of(passage))) {
+        LogText line;
+        line.add("Would deny (permissive): ").add(word_for_log(passage, denial));
+        state_.denials->write(level_of(kPermissiveLog), std::move(line));
     }
     return is_exempt;
+}
+
+void Judge::log_refused_connection(const Peer& peer, const policy::Verdict& verdict) const {
+    if (!admits(kDenials, &peer)) return;
+    LogText line;
+    line.add("Connection refused (");
+    add_peer(&peer, line);
+    line.add("); ").add(reason_for_denial(*state_.settings.policy, verdict.rule));
+    state_.denials->write(level_of(kDenials), std::move(line));
+}
+
+/// Whether the budget of `whose` still has a line; nothing is worded otherwise.
+bool Judge::admits(bus::LogKind kind, const Peer* whose) const {
+    return state_.denials->admit(kind, level_of(kind), {whose ? whose->user() : std::nullopt});
 }
 
 /// Whether it has one of the names, as owner or in the queue. Null: the driver.
@@ -203,7 +237,7 @@ bool Judge::may_know_rules(const Peer* peer) const {
 }
 
 Refusal Judge::word_refusal(const Passage& passage, const Denial& denial) const {
-    auto text = describe(passage, denial.what, denial.verdict.matched_rules);
+    auto text = describe(passage, denial.what, denial.verdict.matched_rules).known();
     if (may_know_rules(passage.sender)) {
         text += "; " + reason_for_denial(policy(), denial.verdict.rule);
     }
@@ -211,12 +245,13 @@ Refusal Judge::word_refusal(const Passage& passage, const Denial& denial) const 
 }
 
 /// The same for the log, which always tells the rule, and who the receiver is.
-std::string Judge::word_for_log(const Passage& passage, const Denial& denial) const {
+LogText Judge::word_for_log(const Passage& passage, const Denial& denial) const {
     const std::string_view receiver =
         passage.receiver ? passage.receiver->unique_name() : bus::kDriverName;
-    return fmt::format("{}; receiver=\"{}\"; {}",
-                       describe(passage, denial.what, denial.verdict.matched_rules), receiver,
-                       reason_for_denial(policy(), denial.verdict.rule));
+    auto text = describe(passage, denial.what, denial.verdict.matched_rules);
+    text.add(fmt::format("; receiver=\"{}\"; {}", receiver,
+                         reason_for_denial(policy(), denial.verdict.rule)));
+    return text;
 }
 
 bus::Result<void, Refusal> Judge::has_room(const Passage& passage) const {
@@ -224,7 +259,7 @@ bus::Result<void, Refusal> Judge::has_room(const Passage& passage) const {
     // What this turn has queued has not been offered to the socket yet.
     passage.receiver->port().flush();
     if (is_within_limits(passage.receiver->port())) return {};
-    auto text = describe(passage, "Rejected: destination has a full message queue", 0);
+    auto text = describe(passage, "Rejected: destination has a full message queue", 0).known();
     state_.log.warning(bus::LogKind{"full queues"}, "{}", text);
     return bus::Unexpected{Refusal{bus::error_name::kLimitsExceeded, std::move(text)}};
 }
@@ -235,18 +270,22 @@ bool Judge::is_within_limits(const Port& port) const {
            port.queued_descriptors() <= limits.max_outgoing_unix_fds;
 }
 
-std::string Judge::describe(const Passage& passage,
-                            std::string_view what,
-                            std::uint32_t matched_rules) const {
+LogText Judge::describe(const Passage& passage,
+                        std::string_view what,
+                        std::uint32_t matched_rules) const {
     const bus::Header& header = passage.header;
-    return fmt::format(
-        R"({}, {} matched rules; type="{}", sender="{}" ({}) interface="{}" member="{}" )"
-        R"(error name="{}" requested_reply="{}" destination="{}" ({}))",
-        what, matched_rules, type_name(header.type),
-        passage.sender ? passage.sender->unique_name() : bus::kDriverName,
-        describe_peer(passage.sender), or_unset(header.interface), or_unset(header.member),
-        or_unset(header.error_name), passage.requested_reply ? 1 : 0, or_unset(header.destination),
-        describe_peer(passage.receiver));
+    LogText text;
+    text.add(fmt::format(R"({}, {} matched rules; type="{}", sender="{}" ()", what, matched_rules,
+                         type_name(header.type),
+                         passage.sender ? passage.sender->unique_name() : bus::kDriverName));
+    add_peer(passage.sender, text);
+    text.add(fmt::format(
+        R"() interface="{}" member="{}" error name="{}" requested_reply="{}" destination="{}" ()",
+        or_unset(header.interface), or_unset(header.member), or_unset(header.error_name),
+        passage.requested_reply ? 1 : 0, or_unset(header.destination)));
+    add_peer(passage.receiver, text);
+    text.add(")");
+    return text;
 }
 
 }  // namespace buzon::broker

@@ -11,6 +11,8 @@
 #include <string_view>
 
 #include "broker/bus_state.h"
+#include "broker/log_text.h"
+#include "bus/base/log.h"
 #include "bus/base/result.h"
 #include "bus/header.h"
 
@@ -47,6 +49,8 @@ public:
     bus::Result<void, Refusal> decide(const Passage& passage) const;
     /// May `peer` have that name? With a line in the log.
     bus::Result<void, Refusal> decide_own(const Peer& peer, std::string_view name) const;
+    /// May not connect: a line in the log.
+    void log_refused_connection(const Peer& peer, const policy::Verdict& verdict) const;
     /// Room in the receiver's port? Errors: LimitsExceeded.
     bus::Result<void, Refusal> has_room(const Passage& passage) const;
 
@@ -67,10 +71,11 @@ private:
     [[nodiscard]] bool is_permissive(const Peer* peer) const;
     [[nodiscard]] bool may_know_rules(const Peer* peer) const;
     [[nodiscard]] Refusal word_refusal(const Passage& passage, const Denial& denial) const;
-    [[nodiscard]] std::string word_for_log(const Passage& passage, const Denial& denial) const;
-    [[nodiscard]] std::string describe(const Passage& passage,
-                                       std::string_view what,
-                                       std::uint32_t matched_rules) const;
+    [[nodiscard]] LogText word_for_log(const Passage& passage, const Denial& denial) const;
+    [[nodiscard]] bool admits(bus::LogKind kind, const Peer* whose) const;
+    [[nodiscard]] LogText describe(const Passage& passage,
+                                   std::string_view what,
+                                   std::uint32_t matched_rules) const;
 
     [[nodiscard]] const policy::PolicySet& policy() const { return *state_.settings.policy; }
 

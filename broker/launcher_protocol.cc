@@ -25,6 +25,7 @@ constexpr std::string_view kSettleSignature = "a(uuau)bbbas";
 constexpr std::string_view kFilesSignature = "a(stt)";
 constexpr std::string_view kBoundSignature = "a(sstt)";
 constexpr std::string_view kSpareSignature = "uh";
+constexpr std::string_view kProcessesSignature = "a(uaut)";
 
 constexpr LauncherMethod kMethods[] = {
     {LauncherRequest::Load, "Load", "b", kLoadedSignature},
@@ -32,6 +33,7 @@ constexpr LauncherMethod kMethods[] = {
     {LauncherRequest::Settle, "Settle", kSettleSignature, "as"},
     {LauncherRequest::Adopt, "Adopt", kFilesSignature, ""},
     {LauncherRequest::MakeSpare, "MakeSpare", "", kSpareSignature},
+    {LauncherRequest::NameProcesses, "NameProcesses", kProcessesSignature, "as"},
 };
 
 // A longer text in a log or an error helps nobody.
@@ -256,6 +258,30 @@ bus::Result<std::vector<BoundAnswer>, ProtocolError> read_bound(const WireBody& 
         sockets.push_back(std::move(socket));
     });
     return sockets;
+}
+
+void write_processes(std::span<const ProcessFacts> processes, WireWriter& body) {
+    write_array('(', processes, body, [&](const ProcessFacts& process) {
+        body.align_struct();
+        body.write_uint32(process.pid);
+        const auto array = body.begin_array('u');
+        if (process.descriptor) body.write_uint32(*process.descriptor);
+        body.end_array(array);
+        body.write_uint64(process.connected_at);
+    });
+}
+
+bus::Result<std::vector<ProcessFacts>, ProtocolError> read_processes(const WireBody& body) {
+    BodyFields fields(body, kProcessesSignature);
+    if (!fields.is_well_formed()) return Unexpected{ProtocolError::Malformed};
+    std::vector<ProcessFacts> processes;
+    fields.each('(', [&] {
+        ProcessFacts process{fields.number(), std::nullopt, 0};
+        fields.each('u', [&] { process.descriptor = fields.number(); });
+        process.connected_at = fields.long_number();
+        processes.push_back(process);
+    });
+    return processes;
 }
 
 void write_texts(std::span<const std::string> texts, WireWriter& body) {

@@ -24,11 +24,12 @@ inline constexpr std::string_view kLauncherPath = "/org/buzon/Launcher";
 inline constexpr std::string_view kLauncherInterface = "org.buzon.Launcher1";
 
 enum class LauncherRequest : std::uint8_t {
-    Load,       // reads the configuration; answered by PolicyHead, PolicyRules…, and the rest
-    Bind,       // binds an address of the configuration; its files are the launcher's to remove
-    Settle,     // the start is over: gives up what it took rights for
-    Adopt,      // takes over the socket files of a launcher that has gone
-    MakeSpare,  // forks another launcher, a child of the broker, with a link of its own
+    Load,           // reads the configuration; answered by PolicyHead, PolicyRules…, and the rest
+    Bind,           // binds an address of the configuration; its files are the launcher's to remove
+    Settle,         // the start is over: gives up what it took rights for
+    Adopt,          // takes over the socket files of a launcher that has gone
+    MakeSpare,      // forks another launcher, a child of the broker, with a link of its own
+    NameProcesses,  // what processes are called, for the log
 };
 
 struct LauncherMethod {
@@ -69,6 +70,14 @@ struct BoundAnswer {
     SocketFileFacts file;  // without path: none
 };
 
+/// A process whose name is wanted.
+struct ProcessFacts {
+    std::uint32_t pid = 0;
+    /// Which of the message's descriptors is its pidfd.
+    std::optional<std::uint32_t> descriptor;
+    std::uint64_t connected_at = 0;  // nanoseconds since the machine has started
+};
+
 [[nodiscard]] policy::WireBody body_of(const bus::Message& message);
 
 void write_loaded(const LoadedSettings& loaded, bus::WireWriter& body);
@@ -85,6 +94,9 @@ bus::Result<std::vector<BoundAnswer>, ProtocolError> read_bound(const policy::Wi
 
 void write_texts(std::span<const std::string> texts, bus::WireWriter& body);
 bus::Result<std::vector<std::string>, ProtocolError> read_texts(const policy::WireBody& body);
+
+void write_processes(std::span<const ProcessFacts> processes, bus::WireWriter& body);
+bus::Result<std::vector<ProcessFacts>, ProtocolError> read_processes(const policy::WireBody& body);
 
 /// The only argument of Bind and of errors.
 bus::Result<std::string, ProtocolError> read_text(const policy::WireBody& body);

@@ -27,6 +27,7 @@
 #include "broker/launcher_client.h"
 #include "broker/launcher_keeper.h"
 #include "broker/launcher_link.h"
+#include "broker/launcher_names.h"
 #include "broker/machine_id.h"
 #include "broker/options.h"
 #include "broker/pidfile.h"
@@ -149,6 +150,7 @@ private:
         LauncherKeeper launchers(loop, log_, std::move(launcher_), std::move(spare_),
                                  sockets_->files());
         LauncherLink link(launchers, log_);
+        LauncherNames names(launchers);
         CookieKeyring cookies(home_directory(start) + "/.dbus-keyrings",
                               std::string(kDefaultCookieContext), log_);
         Broker broker(loop, log_, make_identity(options_, start),
@@ -157,6 +159,7 @@ private:
                        .bus_owner_name = start.owner_name,
                        .cookies = &cookies},
                       std::move(settings), link);
+        broker.set_process_names(names);
         broker.set_reload_observer(*this);
         watch_signals(loop, broker, launchers);
         sockets_->listen(broker);

@@ -5,13 +5,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <span>
 #include <system_error>
 #include <variant>
 
 #include <fmt/format.h>
 
-#include "bus/base/log.h"
+#include "broker/log_text.h"
 #include "bus/body_check.h"
 
 namespace buzon::broker {
@@ -23,6 +24,14 @@ constexpr std::size_t kCostPerRead = 1024;
 constexpr std::size_t kCostPerMessage = 256;
 // Bodies from here on are checked in pieces of this size.
 constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
+
+/// In nanoseconds, on the clock of /proc.
+std::uint64_t time_since_boot() {
+    timespec time{};
+    ::clock_gettime(CLOCK_BOOTTIME, &time);
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 +
+           static_cast<std::uint64_t>(time.tv_nsec);
+}
 
 }  // namespace
 
@@ -45,6 +54,10 @@ Peer::Peer(const PeerEnvironment& environment,
         std::vector<bus::FileDescriptor> one;
         one.push_back(std::move(credentials_.pidfd));
         process_descriptor_ = bus::make_ref<bus::DescriptorSet>(std::move(one));
+    }
+    if (credentials_.pid) {
+        process_name_ = bus::make_ref<ProcessName>(*credentials_.pid, process_descriptor_);
+        if (!process_descriptor_) process_name_->connected_at = time_since_boot();
     }
     auth_timer_ = std::make_unique<bus::Timer>(environment_.loop, [this] {
         environment_.handler.on_violation(
@@ -329,13 +342,7 @@ policy::PeerIdentity Peer::identity() const {
 }
 
 std::string Peer::describe() const {
-    std::string text;
-    if (credentials_.uid) text += fmt::format("uid={} ", *credentials_.uid);
-    if (credentials_.pid) text += fmt::format("pid={} ", *credentials_.pid);
-    if (!credentials_.security_label.empty())
-        text += fmt::format("label=\"{}\" ", bus::printable(credentials_.security_label));
-    if (!text.empty()) text.pop_back();
-    return text;
+    return LogText().add(credentials_, process_name_).known();
 }
 
 }  // namespace buzon::broker

@@ -15,6 +15,7 @@
 #include "broker/in_flight.h"
 #include "broker/peer_id.h"
 #include "broker/port.h"
+#include "broker/process_name.h"
 #include "broker/quota/fair_turns.h"
 #include "bus/auth_server.h"
 #include "bus/base/event_loop.h"
@@ -87,6 +88,8 @@ public:
     [[nodiscard]] const bus::Ref<const bus::DescriptorSet>& process_descriptor() const {
         return process_descriptor_;
     }
+    /// What its program is called, or will be found out to be; null if it has no process.
+    [[nodiscard]] const bus::Ref<ProcessName>& process_name() const { return process_name_; }
     /// Whom the auth dialogue has established; nothing for an anonymous peer.
     [[nodiscard]] std::optional<uid_t> user() const { return user_; }
     [[nodiscard]] bool accepts_descriptors() const { return accepts_descriptors_; }
@@ -115,7 +118,7 @@ public:
     void retire();
     /// Work done for this peer, in bytes or their worth.
     void charge_turn(std::size_t cost) { turn_cost_ += cost; }
-    /// `uid=0 pid=12 comm="..."`, for the log and for the texts of errors.
+    /// `uid=0 pid=12`, for the log and for the texts of errors; with `comm="..."` if that is known.
     [[nodiscard]] std::string describe() const;
 
 private:
@@ -157,6 +160,7 @@ private:
     bus::FileDescriptor socket_;
     bus::PeerCredentials credentials_;
     bus::Ref<const bus::DescriptorSet> process_descriptor_;
+    bus::Ref<ProcessName> process_name_;
     std::unique_ptr<bus::AuthServer> auth_;
     bus::ReceiveBuffer input_;
     bus::Ref<InFlight> account_;

@@ -6,11 +6,13 @@
 #include <cerrno>
 #include <cstdlib>
 #include <exception>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "broker/launcher/fork.h"
+#include "broker/launcher/process_names.h"
 #include "bus/address.h"
 #include "policy/config_files.h"
 
@@ -100,6 +102,7 @@ Launcher::Outcome Launcher::carry_out(LauncherRequest request, const bus::Messag
         case LauncherRequest::Settle: return settle(call);
         case LauncherRequest::Adopt: return adopt(call);
         case LauncherRequest::MakeSpare: return make_spare(call);
+        case LauncherRequest::NameProcesses: return name_processes(call);
     }
     return bus::Unexpected{LinkError::Broken};
 }
@@ -179,6 +182,22 @@ Launcher::Outcome Launcher::make_spare(const bus::Message& call) {
     body.write_uint32(0);
     return reply(call, LauncherRequest::MakeSpare,
                  bus::make_ref<const bus::DescriptorSet>(std::move(links)));
+}
+
+Launcher::Outcome Launcher::name_processes(const bus::Message& call) {
+    const auto processes = read_processes(body_of(call));
+    if (!processes) return bus::Unexpected{LinkError::Broken};
+    const auto passed = call.descriptors() ? std::span(call.descriptors()->descriptors)
+                                           : std::span<const bus::FileDescriptor>();
+    std::vector<std::string> names;
+    for (const ProcessFacts& process : *processes) {
+        const bool has_descriptor = process.descriptor && *process.descriptor < passed.size();
+        const bus::FileDescriptor none;
+        names.push_back(
+            name_of_process(process, has_descriptor ? passed[*process.descriptor] : none));
+    }
+    write_texts(names, start_body());
+    return reply(call, LauncherRequest::NameProcesses);
 }
 
 Launcher::Outcome Launcher::send_part(const bus::Message& call,

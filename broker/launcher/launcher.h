@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The other process of the bus: reads the configuration, asks for users and groups, binds sockets
-// and removes their files. Does one thing at a time, as the broker asks for it; may block.
-// It ends when the broker's end of the link is closed, however that comes about.
+// and removes their files, names processes. Does one thing at a time, as the broker asks for it;
+// may block. It ends when the broker's end of the link is closed, however that comes about.
 #pragma once
 
 #include <string_view>
@@ -38,6 +38,7 @@ private:
     Outcome settle(const bus::Message& call);
     Outcome adopt(const bus::Message& call);
     Outcome make_spare(const bus::Message& call);
+    Outcome name_processes(const bus::Message& call);
 
     bus::WireWriter& start_body() { return builder_.start_body(); }
     /// These send what start_body() has taken.

@@ -10,6 +10,14 @@ namespace buzon::bus {
 
 namespace {
 
+// Who may have a budget of their own.
+constexpr std::size_t kMaxParties = 64;
+constexpr std::string_view kOthers = "other users";
+
+bool is_counted(std::string_view party) {
+    return !party.empty() && party != kOthers;
+}
+
 // A last guard against forged lines: texts that are ours may quote a file or a library's message.
 void keep_on_one_line(std::string& text) {
     for (char& letter : text) {
@@ -102,19 +110,53 @@ void Log::write_limited(LogKind kind,
                         LogLevel level,
                         fmt::string_view format,
                         fmt::format_args arguments) {
-    const auto [entry, is_new] = buckets_.try_emplace(kind.name);
-    Bucket& bucket = entry->second;
-    if (is_new) bucket = {level, budget_.burst, clock_(), 0};
-    if (!take_token(bucket)) {
-        ++bucket.suppressed;
-        if (on_suppression_) on_suppression_();
-        return;
-    }
-    report(kind.name, bucket);
-    write(level, format, arguments);
+    if (take(kind, level, "")) write(level, format, arguments);
 }
 
-bool Log::take_token(Bucket& bucket) {
+bool Log::admit(LogKind kind, LogLevel level, LogParty party) {
+    return take(kind, level, party_with_room(kind, party));
+}
+
+/// One record out of the budget. Reports what was suppressed before it.
+bool Log::take(LogKind kind, LogLevel level, std::string party) {
+    const auto [entry, is_new] = buckets_.try_emplace(BucketKey(kind.name, std::move(party)));
+    Bucket& bucket = entry->second;
+    if (is_new) {
+        bucket = {level, budget_.burst, clock_(), 0};
+        if (is_counted(entry->first.second)) ++party_count_;
+    }
+    refill(bucket);
+    if (bucket.tokens == 0) {
+        ++bucket.suppressed;
+        if (on_suppression_) on_suppression_();
+        return false;
+    }
+    --bucket.tokens;
+    report(entry->first, bucket);
+    return true;
+}
+
+/// As it stands in a report, behind "of". All parties beyond the bound share one budget.
+std::string Log::party_with_room(LogKind kind, LogParty party) {
+    std::string name = party.uid ? fmt::format("uid {}", *party.uid) : "anonymous peers";
+    if (party_count_ < kMaxParties || buckets_.contains(BucketKey(kind.name, name))) return name;
+    forget_idle_parties();
+    return party_count_ < kMaxParties ? name : std::string(kOthers);
+}
+
+/// Those that have not written for long enough to have their whole budget again.
+void Log::forget_idle_parties() {
+    for (auto next = buckets_.begin(); next != buckets_.end();) {
+        const auto entry = next++;
+        if (!is_counted(entry->first.second)) continue;
+        refill(entry->second);
+        if (entry->second.tokens < budget_.burst || entry->second.suppressed != 0) continue;
+        buckets_.erase(entry);
+        --party_count_;
+    }
+}
+
+void Log::refill(Bucket& bucket) {
     const auto elapsed = clock_() - bucket.refilled_at;
     const auto earned = elapsed / budget_.refill;
     const auto missing = budget_.burst - bucket.tokens;
@@ -125,20 +167,18 @@ bool Log::take_token(Bucket& bucket) {
         bucket.tokens += static_cast<std::uint32_t>(earned);
         bucket.refilled_at += earned * budget_.refill;
     }
-    if (bucket.tokens == 0) return false;
-    --bucket.tokens;
-    return true;
 }
 
-void Log::report(std::string_view name, Bucket& bucket) {
+void Log::report(const BucketKey& key, Bucket& bucket) {
     if (bucket.suppressed == 0) return;
     emit(bucket.level,
-         fmt::format("{} records suppressed: {}", std::exchange(bucket.suppressed, 0), name));
+         fmt::format("{} records suppressed: {}{}{}", std::exchange(bucket.suppressed, 0),
+                     key.first, key.second.empty() ? "" : " of ", key.second));
 }
 
 void Log::report_suppressed() {
-    for (auto& [name, bucket] : buckets_)
-        report(name, bucket);
+    for (auto& [key, bucket] : buckets_)
+        report(key, bucket);
 }
 
 void Log::emit(LogLevel level, std::string text) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Levelled one-line records, handed to an output (log_output.h, or a test's own).
 // What a peer can cause at will names a LogKind: each kind has a budget (token bucket), and what is
-// over it is counted and reported as one line later. Text from peers passes through printable().
+// over it is counted and reported as one line later. Where it matters who causes it, each party has
+// a budget of its own (up to 64; the others share one). Text from peers passes through printable().
 // No global: a Log is made in main() and passed by reference. One thread.
 #pragma once
 
@@ -12,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +29,12 @@ struct LogKind {
     // Explicit, so that a text in braces can't be taken for a kind.
     explicit constexpr LogKind(std::string_view kind) : name(kind) {}
     std::string_view name;
+};
+
+/// Whose doing a record is: each has a budget of its own, so that nobody can drown what others do.
+/// No uid: somebody who has not said who he is.
+struct LogParty {
+    std::optional<std::uint32_t> uid;
 };
 
 /// A kind may write `burst` records at once and one more per `refill` afterwards.
@@ -81,12 +89,11 @@ public:
         write_limited(kind, LogLevel::Error, format, fmt::make_format_args(arguments...));
     }
 
-    /// A refusal by policy. Always limited, because peers cause it.
-    template <typename... Arguments>
-    void security(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
-        write_limited(LogKind("policy denials"), LogLevel::Security, format,
-                      fmt::make_format_args(arguments...));
-    }
+    /// Takes one record of `kind` out of the budget of `party`. False: that is spent; the record is
+    /// counted and not to be written.
+    [[nodiscard]] bool admit(LogKind kind, LogLevel level, LogParty party);
+    /// Writes a record that was admitted.
+    void write_admitted(LogLevel level, std::string_view text) { emit(level, std::string(text)); }
 
     /// Reports what was suppressed so far: at the end, and now and then from a timer.
     void report_suppressed();
@@ -101,13 +108,19 @@ private:
         std::uint64_t suppressed = 0;
     };
 
+    /// Kind, and whose: "" for kinds that do not tell parties apart.
+    using BucketKey = std::pair<std::string_view, std::string>;
+
     void write(LogLevel level, fmt::string_view format, fmt::format_args arguments);
     void write_limited(LogKind kind,
                        LogLevel level,
                        fmt::string_view format,
                        fmt::format_args arguments);
-    bool take_token(Bucket& bucket);
-    void report(std::string_view name, Bucket& bucket);
+    bool take(LogKind kind, LogLevel level, std::string party);
+    [[nodiscard]] std::string party_with_room(LogKind kind, LogParty party);
+    void forget_idle_parties();
+    void refill(Bucket& bucket);
+    void report(const BucketKey& key, Bucket& bucket);
     void emit(LogLevel level, std::string text);
 
     Output output_;
@@ -115,7 +128,8 @@ private:
     LogBudget budget_;
     Clock clock_;
     std::function<void()> on_suppression_;
-    std::map<std::string_view, Bucket> buckets_;
+    std::map<BucketKey, Bucket> buckets_;
+    std::size_t party_count_ = 0;  // buckets that are of one party
 };
 
 /// `text` from a peer, fit for one line of a log: control and invisible formatting characters,

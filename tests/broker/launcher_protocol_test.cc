@@ -35,7 +35,7 @@ LoadedSettings everything() {
 TEST(LauncherProtocol, TableRowsStandWhereTheirRequestsSay) {
     for (const auto request :
          {LauncherRequest::Load, LauncherRequest::Bind, LauncherRequest::Settle,
-          LauncherRequest::Adopt, LauncherRequest::MakeSpare}) {
+          LauncherRequest::Adopt, LauncherRequest::MakeSpare, LauncherRequest::NameProcesses}) {
         EXPECT_EQ(method_of(request).request, request);
         EXPECT_EQ(find_launcher_method(method_of(request).member), &method_of(request));
     }
@@ -97,6 +97,19 @@ TEST(LauncherProtocol, CarriesOrdersAndFiles) {
     ASSERT_EQ(answers.value().size(), 2U);
     EXPECT_EQ(answers.value()[0].file.inode, 8U);
     EXPECT_EQ(answers.value()[1].address, "unix:abstract=y");
+}
+
+TEST(LauncherProtocol, CarriesProcesses) {
+    WireWriter body;
+    const ProcessFacts processes[] = {{7, 1, 0}, {8, std::nullopt, 99}};
+    write_processes(processes, body);
+    const auto read = read_processes({method_of(LauncherRequest::NameProcesses).in, body.bytes()});
+    ASSERT_TRUE(read);
+    ASSERT_EQ(read->size(), 2U);
+    EXPECT_EQ((*read)[0].descriptor, 1U);
+    EXPECT_FALSE((*read)[1].descriptor);
+    EXPECT_EQ((*read)[1].pid, 8U);
+    EXPECT_EQ((*read)[1].connected_at, 99U);
 }
 
 TEST(LauncherProtocol, RefusesBodiesThatAreNotWhatTheyShouldBe) {

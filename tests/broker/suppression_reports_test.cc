@@ -18,7 +18,7 @@ class SuppressionReportsTest : public testing::Test {
 protected:
     void log(int times) {
         for (int i = 0; i < times; ++i)
-            log_.security("denied");
+            log_.warning(bus::LogKind{"policy denials"}, "denied");
     }
     void pass(std::chrono::seconds time) {
         now_ += time;

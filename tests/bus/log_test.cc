@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bus/base/log.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <vector>
 
 namespace buzon::bus {
@@ -16,6 +18,13 @@ struct Record {
 
 class LogTest : public testing::Test {
 protected:
+    void deny(std::optional<std::uint32_t> uid) {
+        constexpr LogKind kKind{"policy denials"};
+        if (!log_.admit(kKind, LogLevel::Security, {uid})) return;
+        log_.write_admitted(LogLevel::Security,
+                            uid ? fmt::format("denied uid {}", *uid) : "denied");
+    }
+
     std::vector<Record> records_;
     std::chrono::steady_clock::time_point now_;
     Log log_{[this](LogLevel level, std::string_view text) {
@@ -77,22 +86,57 @@ TEST_F(LogTest, RefillsOneRecordPerIntervalUpToTheBurst) {
 }
 
 TEST_F(LogTest, GivesEachKindABudgetOfItsOwn) {
+    constexpr LogKind kFull{"full queues"};
     for (int i = 0; i < 9; ++i)
-        log_.security("denied {}", i);
+        log_.error(kFull, "denied {}", i);
     log_.warning(LogKind{"broken clients"}, "client");
     ASSERT_EQ(records_.size(), 4U);
-    EXPECT_EQ(records_[2], (Record{LogLevel::Security, "denied 2"}));
+    EXPECT_EQ(records_[2], (Record{LogLevel::Error, "denied 2"}));
     EXPECT_EQ(records_[3].text, "client");
+}
+
+TEST_F(LogTest, GivesEachPartyABudgetOfItsOwn) {
+    for (int i = 0; i < 9; ++i)
+        deny(1000);
+    deny(1001);
+    deny(std::nullopt);
+    ASSERT_EQ(records_.size(), 5U);
+    EXPECT_EQ(records_[3], (Record{LogLevel::Security, "denied uid 1001"}));
+    log_.report_suppressed();
+    EXPECT_EQ(records_.back().text, "6 records suppressed: policy denials of uid 1000");
+}
+
+TEST_F(LogTest, AnonymousPeersAreOneParty) {
+    for (int i = 0; i < 4; ++i)
+        deny(std::nullopt);
+    log_.report_suppressed();
+    EXPECT_EQ(records_.back().text, "1 records suppressed: policy denials of anonymous peers");
+}
+
+TEST_F(LogTest, PartiesBeyondTheBoundShareOneBudgetUntilOthersAreIdle) {
+    for (std::uint32_t uid = 0; uid < 100; ++uid)
+        deny(uid);
+    EXPECT_EQ(records_.size(), 64U + 3U);
+    records_.clear();
+    log_.report_suppressed();
+    EXPECT_EQ(records_, (std::vector<Record>{{LogLevel::Security,
+                                              "33 records suppressed: policy denials of other "
+                                              "users"}}));
+    now_ += std::chrono::hours(1);
+    records_.clear();
+    for (std::uint32_t uid = 64; uid < 100; ++uid)
+        deny(uid);
+    EXPECT_EQ(records_.size(), 36U);
 }
 
 TEST_F(LogTest, ReportsWhatWasSuppressedOnce) {
     for (int i = 0; i < 5; ++i)
-        log_.security("denied");
+        deny(7);
     records_.clear();
     log_.report_suppressed();
     log_.report_suppressed();
-    EXPECT_EQ(records_,
-              (std::vector<Record>{{LogLevel::Security, "2 records suppressed: policy denials"}}));
+    EXPECT_EQ(records_, (std::vector<Record>{{LogLevel::Security,
+                                              "2 records suppressed: policy denials of uid 7"}}));
 }
 
 TEST_F(LogTest, DoesNotLimitRecordsWithoutAKind) {

@@ -45,7 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto body = [&](std::string_view signature) { return WireBody{signature, bytes, order}; };
     const auto in = [](LauncherRequest request) { return method_of(request).in; };
     const auto out = [](LauncherRequest request) { return method_of(request).out; };
-    switch (data[1] % 7) {
+    switch (data[1] % 8) {
         case 0: check(body(out(LauncherRequest::Load)), read_loaded, write_loaded); break;
         case 1: check(body(in(LauncherRequest::Settle)), read_settle, write_settle); break;
         case 2:
@@ -59,6 +59,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         case 4:
             check(body("as"), read_texts,
                   [](const auto& texts, WireWriter& to) { write_texts(texts, to); });
+            break;
+        case 6:
+            check(body(in(LauncherRequest::NameProcesses)), read_processes,
+                  [](const auto& processes, WireWriter& to) { write_processes(processes, to); });
             break;
         case 5: (void)read_spare(body(out(LauncherRequest::MakeSpare))); break;
         default: (void)read_text(body("s")); break;

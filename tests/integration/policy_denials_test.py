@@ -3,11 +3,15 @@
 
 import contextlib
 import os
+import re
+import signal
+import socket
 import unittest
 
 import harness
 from harness import IS_REFERENCE, busconfig, differs
-from rawclient import BUS_NAME, BusError, Disconnected
+from launcher_test import children
+from rawclient import BUS_NAME, BusError, Disconnected, RawClient
 from waiting import wait_until
 from wire import CALL, Message
 
@@ -64,6 +68,11 @@ class DenialCase(harness.BusTestCase):
         with somebody_else():
             return self.connect(daemon)
 
+    def expect_in_log(self, text, daemon=None):
+        """Lines wait for the names of programs."""
+        daemon = daemon or self.bus
+        wait_until(lambda: text in daemon.log(), f"{text} in the log")
+
     def server(self, daemon=None, name=NAME):
         server = self.connect(daemon)
         server.request_name(name)
@@ -81,8 +90,7 @@ class Texts(DenialCase):
         self.assertIn(f'destination="{NAME}" (uid={os.getuid()} pid={os.getpid()}', text)
         rule = by_rule(self.bus, 5, f'<deny send_interface="{INTERFACE}"/>')
         self.assertTrue(text.endswith(rule), text)
-        log = self.bus.log()
-        self.assertIn(text if IS_REFERENCE else f'; receiver="{server.name}"{rule}', log)
+        self.expect_in_log(text if IS_REFERENCE else f'; receiver="{server.name}"{rule}')
 
     def test_receive_names_the_rule_too(self):
         self.server()
@@ -97,7 +105,7 @@ class Texts(DenialCase):
         self.assertTrue(text.startswith("Rejected send message, 2 matched rules; "), text)
         self.assertNotIn("denied by", text)
         self.assertNotIn(self.bus.config_path, text)
-        self.assertIn(f"(uid={NOBODY} ", self.bus.log())
+        self.expect_in_log(f"(uid={NOBODY} ")
 
     def test_own(self):
         client = self.connect()
@@ -107,7 +115,7 @@ class Texts(DenialCase):
         rule = by_rule(self.bus, 7, '<deny own="com.example.Forbidden"/>')
         self.assertEqual(raised.exception.text, OWN_TEXT.format(client.name) + rule)
         if not IS_REFERENCE:
-            self.assertIn(rule, self.bus.log())
+            self.expect_in_log(rule)
 
     def test_own_by_others(self):
         client = self.stranger()
@@ -139,6 +147,89 @@ class Texts(DenialCase):
         self.assertIn(f'; denied by {daemon.config_path}:7: <deny user="65534"/>', daemon.log())
 
 
+@unittest.skipIf(IS_REFERENCE, "dbus-daemon tells the command line instead")
+class ProgramNames(DenialCase):
+    """What the log calls the programs of both sides: comm="..."."""
+
+    def other_program(self, name):
+        """A connection of another process that is called so."""
+        ends = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            link = ends[1].fileno()
+            os.closerange(3, link)
+            os.closerange(link + 1, 4096)
+            with open("/proc/self/comm", "w", encoding="utf-8") as file:
+                file.write(name)
+            client = RawClient(self.bus.address)
+            ends[1].send(client.name.encode())
+            while request := ends[1].recv(64):
+                with contextlib.suppress(BusError):
+                    client.call_message(Message(CALL, "/", request.decode(), "M", NAME))
+                ends[1].send(b"done")
+            os._exit(0)
+        ends[1].close()
+        self.addCleanup(os.waitpid, pid, 0)
+        self.addCleanup(ends[0].close)
+        ends[0].recv(64)
+        return pid, ends[0]
+
+    def ask(self, link):
+        link.send(INTERFACE.encode())
+        self.assertEqual(link.recv(64), b"done")
+
+    def test_both_sides_are_named(self):
+        self.server()
+        pid, link = self.other_program('odd "name)')
+        for _ in range(2):
+            self.ask(link)
+        with open("/proc/self/comm", encoding="utf-8") as file:
+            own = file.read().strip()
+        sender = fr'(uid={os.getuid()} pid={pid} comm="odd \"name)")'
+        receiver = f'destination="{NAME}" (uid={os.getuid()} pid={os.getpid()} comm="{own}")'
+        lines = lambda: [line for line in self.bus.log().splitlines()
+                         if sender in line and receiver in line]
+        wait_until(lambda: len(lines()) == 2, "two lines with names")
+
+    def test_no_line_waits_long_for_a_name(self):
+        self.server()
+        launcher = children(self.bus.pid)[0]
+        os.kill(launcher, signal.SIGSTOP)
+        self.addCleanup(os.kill, launcher, signal.SIGCONT)
+        _, link = self.other_program("short-lived")
+        self.ask(link)
+        self.expect_in_log("comm=?")
+        self.assertNotIn("short-lived", self.bus.log())
+
+    def test_lines_stay_in_their_order(self):
+        self.server()
+        clients = [self.other_program(f"client-{n}")[1] for n in range(8)]
+        for link in clients:
+            self.ask(link)
+        self.expect_in_log('comm="client-7"')
+        found = re.findall(r'comm="client-(\d)"', self.bus.log())
+        self.assertEqual(found, [str(n) for n in range(8)])
+
+    def test_each_user_has_a_budget_of_his_own(self):
+        self.server()
+        root, stranger = self.connect(), self.stranger()
+
+        def annoy():
+            with self.assertRaises(BusError):
+                stranger.call_message(Message(CALL, "/", INTERFACE, "M", NAME))
+
+        for _ in range(300):
+            annoy()
+        self.expect_denial(root, interface=INTERFACE)
+        self.expect_in_log(f'sender="{root.name}" (uid=0 ')
+
+        def is_told():
+            annoy()  # the next line that there is room for comes behind the report
+            return re.search(fr"\d+ records suppressed: policy denials of uid {NOBODY}",
+                             self.bus.log())
+        wait_until(is_told, "the report")
+
+
 @unittest.skipIf(IS_REFERENCE, "dbus-daemon has no permissive mode")
 class Permissive(DenialCase):
     def pass_call(self, client, server, **fields):
@@ -153,12 +244,13 @@ class Permissive(DenialCase):
         for number, (interface, kind) in enumerate(
                 [(INTERFACE, "send"), ("com.example.Unheard", "receive")]):
             self.pass_call(client, server, interface=interface)
-            self.assertIn(f"Would deny (permissive): Rejected {kind} message, 2 matched rules; ",
-                          daemon.log())
-            self.assertIn(f'; receiver="{server.name}"; denied by {daemon.config_path}:{5 + number}'
-                          f': <deny {kind}_interface="{interface}"/>', daemon.log())
+            self.expect_in_log(
+                f"Would deny (permissive): Rejected {kind} message, 2 matched rules; ", daemon)
+            self.expect_in_log(
+                f'; receiver="{server.name}"; denied by {daemon.config_path}:{5 + number}'
+                f': <deny {kind}_interface="{interface}"/>', daemon)
         self.assertEqual(client.request_name("com.example.Forbidden"), 1)
-        self.assertIn("Would deny (permissive): " + OWN_TEXT.format(client.name), daemon.log())
+        self.expect_in_log("Would deny (permissive): " + OWN_TEXT.format(client.name), daemon)
 
     def test_of_one_name(self):
         daemon = self.start_daemon(RULES, arguments=[f"--permissive={NAME}"])
@@ -186,7 +278,7 @@ class Permissive(DenialCase):
         listener.add_match("type='signal'")
         sender.signal("/", INTERFACE, "S")
         self.assertEqual(listener.receive_signal("S").sender, sender.name)
-        self.assertIn("Would deny (permissive): Rejected send message", daemon.log())
+        self.expect_in_log("Would deny (permissive): Rejected send message", daemon)
 
     def test_it_never_lets_anybody_connect(self):
         config = RULES.replace('<deny own=', '<deny user="65534"/>\n<deny own=')

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the program of a peer is called: found out by somebody else, once a line of the log wants
+// it, and shared by all who wait for it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "bus/base/ref.h"
+#include "bus/message.h"
+
+namespace buzon::broker {
+
+struct ProcessName : bus::RefCounted<ProcessName> {
+    enum class State : std::uint8_t { NotAsked, Asked, Known, Unknown };
+
+    ProcessName(pid_t process_id, bus::Ref<const bus::DescriptorSet> process_descriptor)
+        : pid(process_id), descriptor(std::move(process_descriptor)) {}
+
+    void settle(std::string name) {
+        state = name.empty() ? State::Unknown : State::Known;
+        text = std::move(name);
+    }
+    [[nodiscard]] bool is_settled() const {
+        return state == State::Known || state == State::Unknown;
+    }
+
+    const pid_t pid;
+    /// Its pidfd; null where the kernel gives none.
+    const bus::Ref<const bus::DescriptorSet> descriptor;
+    /// Nanoseconds since the machine has started. A process that started later is another one.
+    std::uint64_t connected_at = 0;
+    State state = State::NotAsked;
+    std::string text;
+};
+
+class ProcessNameListener {
+public:
+    virtual void on_process_names() = 0;
+
+protected:
+    ~ProcessNameListener() = default;
+};
+
+class ProcessNameSource {
+public:
+    /// Settles `name`, at once or later, and then tells the listener. A name that is not found out
+    /// is settled as unknown.
+    virtual void look_up(const bus::Ref<ProcessName>& name) = 0;
+    virtual void set_listener(ProcessNameListener* listener) = 0;
+
+protected:
+    ~ProcessNameSource() = default;
+};
+
+}  // namespace buzon::broker
