@@ -2,7 +2,7 @@
 // One participant on the bus: its socket, who it is, what it may, what it has said so far.
 // Life: Authenticating → Nameless (before Hello) → Active → perhaps Monitor; Retired from any.
 // Invariant: a retired peer is not read, not written and not found any more; it is freed when the
-// turn is over. It is read and served when its turn comes (fair_turns.h).
+// turn is over.
 #pragma once
 
 #include <algorithm>
@@ -14,14 +14,12 @@
 
 #include "broker/in_flight.h"
 #include "broker/peer_id.h"
+#include "broker/peer_input.h"
 #include "broker/port.h"
 #include "broker/process_name.h"
-#include "broker/quota/fair_turns.h"
 #include "bus/auth_server.h"
 #include "bus/base/event_loop.h"
-#include "bus/body_check.h"
 #include "bus/peer_credentials.h"
-#include "bus/receive_buffer.h"
 #include "policy/limits.h"
 #include "policy/policy_set.h"
 #include "policy/policy_snapshot.h"
@@ -47,17 +45,13 @@ protected:
 
 /// What all peers of one bus share; outlives them.
 struct PeerEnvironment {
-    bus::EventLoop& loop;
-    FairTurns& turns;
-    bus::BlockPool& pool;
-    bus::ReadArena& arena;
+    InputEnvironment input;
     PeerHandler& handler;
-    const policy::Limits& limits;  // changes with a reload
 };
 
 class Peer final : public bus::EventSource,
                    public bus::Disposable,
-                   private TurnTaker,
+                   private PeerInputOwner,
                    private PortOwner,
                    private InFlightListener {
 public:
@@ -117,73 +111,42 @@ public:
     /// Stops all input and output, behind what the socket still takes; the registry does the rest.
     void retire();
     /// Work done for this peer, in bytes or their worth.
-    void charge_turn(std::size_t cost) { turn_cost_ += cost; }
+    void charge_turn(std::size_t cost) { input_.charge_turn(cost); }
     /// `uid=0 pid=12`, for the log and for the texts of errors; with `comm="..."` if that is known.
     [[nodiscard]] std::string describe() const;
 
 private:
-    /// A long message whose body is checked piece by piece.
-    struct LongMessage {
-        explicit LongMessage(bus::Message whole);
-        bus::Message message;  // owns its bytes
-        bus::BodyCheck check;
-    };
-
-    Turn take_turn(std::size_t budget) override;
+    void on_auth_output(std::span<const std::byte> bytes) override;
+    void on_auth_begin(const bus::AuthBegin& begin) override;
+    void on_message(const bus::Message& message) override;
+    void on_violation(std::string_view what) override;
+    void on_hang_up() override;
+    void on_gate() override { update_interest(); }
     void on_port_blocked() override;
     void on_port_unblocked() override;
     void on_port_failed(int error) override;
     void on_in_flight_released() override;
 
-    void read();
-    void process();
-    void authenticate();
-    void take_messages();
-    /// False: no further message in this turn.
-    bool take_message();
-    /// False: as for take_message().
-    bool check_on();
-    void accept(const bus::Message& message);
-    bool refuse_body(const bus::Message& message, bus::BodyError error);
-    [[nodiscard]] bus::StreamLimits stream_limits() const;
     [[nodiscard]] bool is_over_in_flight_limit() const;
-    void pause();
-    void resume();
-    [[nodiscard]] bool has_work() const;
-    /// Ends the peer when its turn comes: whoever is at work now may still use it.
-    void fail_later(int error);
-    void watch_deadlines();
     void update_interest();
-    [[nodiscard]] std::string describe_stream_error(bus::StreamError error) const;
 
     PeerEnvironment environment_;
     bus::FileDescriptor socket_;
     bus::PeerCredentials credentials_;
     bus::Ref<const bus::DescriptorSet> process_descriptor_;
     bus::Ref<ProcessName> process_name_;
-    std::unique_ptr<bus::AuthServer> auth_;
-    bus::ReceiveBuffer input_;
     bus::Ref<InFlight> account_;
+    PeerInput input_;
     Port port_;
     mutable bus::Ref<const policy::PolicySnapshot> policy_;
     std::optional<PeerId> id_;
     std::optional<UniqueNameText> id_name_;
     std::optional<uid_t> user_;
-    std::unique_ptr<bus::Timer> auth_timer_;
-    std::unique_ptr<bus::Timer> descriptors_timer_;
-    std::unique_ptr<LongMessage> long_message_;
     std::size_t peak_match_rules_ = 0;
     std::size_t peak_names_ = 1;
-    std::size_t turn_budget_ = 0;
-    std::size_t turn_cost_ = 0;
     std::uint32_t interest_ = 0;
-    int socket_error_ = 0;  // what ends the peer when its turn comes
     Stage stage_ = Stage::Authenticating;
     bool accepts_descriptors_ = false;
-    bool readable_ = false;     // the socket has something
-    bool has_backlog_ = false;  // the buffer has messages that the last turn did not get to
-    bool paused_ = false;
-    bool hung_up_ = false;
     bool write_blocked_ = false;
 };
 

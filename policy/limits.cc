@@ -21,6 +21,7 @@ using Field = std::variant<std::uint64_t Limits::*,
 struct LimitRow {
     std::string_view name;
     Field field;
+    LimitScope scope = LimitScope::Any;
 };
 
 constexpr LimitRow kLimits[] = {
@@ -45,6 +46,8 @@ constexpr LimitRow kLimits[] = {
     {"max_containers_per_user", &Limits::max_containers_per_user},
     {"max_container_metadata_bytes", &Limits::max_container_metadata_bytes},
     {"max_connections_per_container", &Limits::max_connections_per_container},
+    {"stuck_timeout", &Limits::stuck_timeout, LimitScope::OursOnly},
+    {"message_timeout", &Limits::message_timeout, LimitScope::OursOnly},
 };
 
 constexpr std::uint64_t kMaxInt = std::numeric_limits<std::int32_t>::max();
@@ -105,9 +108,11 @@ void set(Limits& limits, const Field& field, std::uint64_t value) {
 
 bus::Result<void, LimitError> set_limit(Limits& limits,
                                         std::string_view name,
-                                        std::string_view text) {
+                                        std::string_view text,
+                                        LimitScope file) {
     const LimitRow* row = find_row(name);
-    if (!row) return bus::Unexpected{LimitError::UnknownName};
+    if (!row || (row->scope == LimitScope::OursOnly && file == LimitScope::Any))
+        return bus::Unexpected{LimitError::UnknownName};
 
     const auto value = parse_number(text, maximum_of(row->field));
     if (!value) return bus::Unexpected{to_limit_error(value.error())};
@@ -125,16 +130,16 @@ bus::Result<void, LimitError> set_limit(Limits& limits,
     return {};
 }
 
-std::vector<std::string_view> limit_names() {
+std::vector<std::string_view> limit_names(LimitScope file) {
     std::vector<std::string_view> names;
     for (const LimitRow& row : kLimits)
-        names.push_back(row.name);
+        if (row.scope == LimitScope::Any || file == LimitScope::OursOnly) names.push_back(row.name);
     return names;
 }
 
 std::vector<std::pair<std::string_view, std::uint64_t>> listed(const Limits& limits) {
     std::vector<std::pair<std::string_view, std::uint64_t>> list;
-    for (const auto& [name, field] : kLimits) {
+    for (const auto& [name, field, scope] : kLimits) {
         if (const auto value = value_of(limits, field)) list.emplace_back(name, *value);
     }
     return list;
@@ -142,7 +147,7 @@ std::vector<std::pair<std::string_view, std::uint64_t>> listed(const Limits& lim
 
 std::vector<LimitChange> changed_limits(const Limits& before, const Limits& after) {
     std::vector<LimitChange> changes;
-    for (const auto& [name, field] : kLimits) {
+    for (const auto& [name, field, scope] : kLimits) {
         const LimitChange change{name, value_of(before, field), value_of(after, field)};
         if (change.before != change.after) changes.push_back(change);
     }

@@ -43,22 +43,32 @@ struct Limits {
     std::uint32_t max_container_metadata_bytes = 4'096;
     std::uint32_t max_connections_per_container = 8;
 
+    // Ours: dbus-daemon refuses files with these.
+    /// A receiver that takes nothing for so long, while others wait for room in its full port.
+    Milliseconds stuck_timeout{20'000};
+    /// Between two parts of a message.
+    Milliseconds message_timeout{60'000};
+
     friend bool operator==(const Limits&, const Limits&) = default;
 };
 
 enum class LimitError : std::uint8_t { UnknownName, NotANumber, Negative, TooLarge };
 
+/// Whose files a limit may stand in.
+enum class LimitScope : std::uint8_t { Any, OursOnly };
+
 /// Sets the limit that the file calls `name` to the number that `text` spells. On error nothing
-/// changes.
+/// changes. `file`: Any, dbus-daemon reads it as well, so that our limits are unknown in it.
 bus::Result<void, LimitError> set_limit(Limits& limits,
                                         std::string_view name,
-                                        std::string_view text);
+                                        std::string_view text,
+                                        LimitScope file = LimitScope::Any);
 
 /// The same for a number.
 bus::Result<void, LimitError> set_limit(Limits& limits, std::string_view name, std::uint64_t value);
 
-/// What the files call each limit.
-[[nodiscard]] std::vector<std::string_view> limit_names();
+/// What `file` may call each limit.
+[[nodiscard]] std::vector<std::string_view> limit_names(LimitScope file = LimitScope::Any);
 
 /// What the files call each limit, and its value; without those that are for ever.
 [[nodiscard]] std::vector<std::pair<std::string_view, std::uint64_t>> listed(const Limits& limits);

@@ -139,6 +139,38 @@ TEST(Timeouts, AReplyThatDoesNotComeIsAnError) {
     EXPECT_EQ(bus.state().replies.size(), 0U);
 }
 
+TEST(Timeouts, HalfAMessageHasToGoOn) {
+    TestBroker bus;
+    auto peer = RawClient::on(bus);
+    auto quiet = RawClient::on(bus);
+    const auto message = peer.make({.type = bus::MessageType::MethodCall,
+                                    .path = "/",
+                                    .interface = "a.b",
+                                    .member = "M",
+                                    .destination = quiet.name(),
+                                    .signature = "s"},
+                                   std::string(300, 'x'));
+    const std::span<const std::byte> bytes(message);
+    for (std::size_t at = 0; at < 4; ++at) {
+        peer.send(bytes.subspan(at * 50, 50));
+        bus.settle();
+        bus.advance(59'999ms);
+        EXPECT_FALSE(peer.is_closed()) << "something came within the time";
+    }
+    peer.send(bytes.subspan(200));
+    bus.settle();
+    EXPECT_EQ(quiet.take_all().size(), 1U);
+    bus.advance(120s);
+    EXPECT_FALSE(peer.is_closed()) << "the message is whole";
+
+    peer.send(bytes.first(50));
+    bus.settle();
+    bus.advance(60s);
+    EXPECT_TRUE(peer.is_closed());
+    EXPECT_FALSE(quiet.is_closed());
+    EXPECT_THAT(bus.log_lines(), testing::Contains(testing::HasSubstr("message_timeout=60000ms")));
+}
+
 /// A receiver that does not read, until its socket and its port hold something.
 class Stalled : public testing::Test {
 protected:

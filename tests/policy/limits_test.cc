@@ -50,6 +50,16 @@ TEST(SetLimit, NamesTheFirstViolation) {
     }
 }
 
+TEST(SetLimit, TakesOursInOurFilesOnly) {
+    Limits limits;
+    EXPECT_FALSE(set_limit(limits, "stuck_timeout", "5000"));
+    EXPECT_EQ(limits, Limits{});
+    EXPECT_TRUE(set_limit(limits, "stuck_timeout", "5000", LimitScope::OursOnly));
+    EXPECT_EQ(limits.stuck_timeout, std::chrono::milliseconds(5000));
+    EXPECT_TRUE(set_limit(limits, "max_message_size", "5", LimitScope::OursOnly));
+    EXPECT_EQ(limit_names(LimitScope::OursOnly).size(), limit_names().size() + 2);
+}
+
 TEST(SetLimit, TakesCsBases) {
     Limits limits;
     ASSERT_TRUE(set_limit(limits, "max_message_size", "0x10"));

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/peer_input.h"
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "bus/send_buffer.h"
+
+namespace buzon::broker {
+
+namespace {
+
+// What a read costs, and a message, besides its bytes.
+constexpr std::size_t kCostPerRead = 1024;
+constexpr std::size_t kCostPerMessage = 256;
+// Bodies from here on are checked in pieces of this size.
+constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
+
+}  // namespace
+
+PeerInput::PeerInput(const InputEnvironment& environment,
+                     TurnShare& share,
+                     int socket,
+                     std::unique_ptr<bus::AuthServer> auth,
+                     PeerInputOwner& owner)
+    : TurnTaker(&share),
+      environment_(environment),
+      owner_(owner),
+      socket_(socket),
+      auth_(std::move(auth)),
+      buffer_(environment.arena, environment.pool) {
+    auth_timer_ = std::make_unique<bus::Timer>(environment_.loop, [this] {
+        owner_.on_violation(
+            fmt::format("Connection has not authenticated soon enough, closing it "
+                        "(auth_timeout={}ms)",
+                        environment_.limits.auth_timeout.count()));
+    });
+    auth_timer_->arm(environment_.loop.now() + environment_.limits.auth_timeout);
+}
+
+void PeerInput::on_readable() {
+    if (stopped_ || !is_open()) return;
+    readable_ = true;
+    environment_.turns.wait(*this);
+}
+
+void PeerInput::on_hang_up() {
+    hung_up_ = true;
+    if (is_open()) return;
+    closed_gates_ = 0;
+    has_backlog_ = true;
+    owner_.on_gate();
+    environment_.turns.wait(*this);
+}
+
+void PeerInput::fail(int error) {
+    if (stopped_ || socket_error_ != 0) return;
+    socket_error_ = error;
+    environment_.turns.wait(*this);
+}
+
+void PeerInput::stop() {
+    stopped_ = true;
+    // Perhaps it is one of these that has called us: it must outlive its callback.
+    for (const auto* timer : {&auth_timer_, &descriptors_timer_, &half_message_timer_})
+        if (*timer) (*timer)->disarm();
+    FairTurns::leave(*this);
+}
+
+void PeerInput::close(Gate gate) {
+    if (stopped_ || hung_up_) return;
+    const bool was_open = is_open();
+    closed_gates_ |= static_cast<std::uint8_t>(gate);
+    if (was_open) owner_.on_gate();
+}
+
+void PeerInput::open(Gate gate) {
+    if (stopped_ || !is_closed(gate)) return;
+    closed_gates_ &= static_cast<std::uint8_t>(~static_cast<std::uint8_t>(gate));
+    if (!is_open()) return;
+    has_backlog_ = true;
+    owner_.on_gate();
+    environment_.turns.wait(*this);
+}
+
+TurnTaker::Turn PeerInput::take_turn(std::size_t budget) {
+    turn_budget_ = budget;
+    turn_cost_ = kCostPerRead;
+    if (socket_error_ != 0) {
+        owner_.on_violation(
+            fmt::format("its socket failed: {}", std::system_category().message(socket_error_)));
+    } else if (is_open() && has_backlog_) {
+        has_backlog_ = false;
+        buffer_.unpark();
+        process();
+    } else if (is_open() && readable_) {
+        readable_ = false;
+        read();
+    }
+    return {turn_cost_, has_work() ? Left::More : Left::Nothing};
+}
+
+bool PeerInput::has_work() const {
+    if (stopped_) return false;
+    return socket_error_ != 0 || (is_open() && (has_backlog_ || readable_));
+}
+
+void PeerInput::read() {
+    const auto status = buffer_.fill(socket_, stream_limits());
+    if (!status || *status == bus::ReadStatus::EndOfStream) {
+        owner_.on_hang_up();
+    } else if (*status == bus::ReadStatus::Data) {
+        process();
+    }
+}
+
+void PeerInput::process() {
+    if (auth_) authenticate();
+    if (!auth_) take_messages();
+    buffer_.park();
+    if (!stopped_) watch_deadlines();
+}
+
+void PeerInput::authenticate() {
+    if (const auto error = buffer_.descriptor_error(stream_limits())) {
+        owner_.on_violation(describe_stream_error(*error));
+        return;
+    }
+    const bus::AuthServerProgress progress = auth_->feed(buffer_.unread());
+    buffer_.consume(progress.consumed);
+    if (!progress.output.empty()) owner_.on_auth_output(std::as_bytes(std::span(progress.output)));
+    if (const auto* error = std::get_if<bus::AuthServerError>(&progress.state)) {
+        owner_.on_violation(fmt::format("failed to authenticate: {}", bus::describe(*error)));
+    } else if (const auto* begin = std::get_if<bus::AuthBegin>(&progress.state)) {
+        buffer_.allow_descriptors(begin->unix_fds);
+        auth_.reset();
+        owner_.on_auth_begin(*begin);
+    }
+}
+
+void PeerInput::take_messages() {
+    while (!stopped_ && is_open()) {
+        if (turn_cost_ > turn_budget_) {
+            has_backlog_ = true;
+            return;
+        }
+        if (!take_message()) return;
+    }
+}
+
+bool PeerInput::take_message() {
+    if (long_message_) return check_on();
+    auto message = buffer_.next(stream_limits());
+    if (!message) {
+        owner_.on_violation(describe_stream_error(message.error()));
+        return false;
+    }
+    if (!*message) return false;
+    if ((*message)->body().size() > kPieceBytes) {
+        long_message_ = std::make_unique<LongMessage>(std::move(**message));
+        return check_on();
+    }
+    const bus::Header& header = (*message)->header();
+    const auto checked = bus::check_body(header.signature, (*message)->body(), header.order);
+    if (!checked) return refuse_body(**message, checked.error());
+    turn_cost_ += (*message)->size();
+    accept(**message);
+    return true;
+}
+
+PeerInput::LongMessage::LongMessage(bus::Message whole)
+    : message(std::move(whole)),
+      check(message.header().signature, message.body(), message.header().order) {}
+
+bool PeerInput::check_on() {
+    turn_cost_ += kPieceBytes;
+    const bus::BodyProgress progress = long_message_->check.advance(kPieceBytes);
+    if (progress == bus::BodyProgress::Unfinished) return true;
+    const auto done = std::move(long_message_);
+    if (progress == bus::BodyProgress::Invalid)
+        return refuse_body(done->message, done->check.error());
+    accept(done->message);
+    return true;
+}
+
+void PeerInput::accept(const bus::Message& message) {
+    turn_cost_ += kCostPerMessage;
+    owner_.on_message(message);
+}
+
+bool PeerInput::refuse_body(const bus::Message& message, bus::BodyError error) {
+    owner_.on_violation(fmt::format("message with serial {} has an invalid body: {}",
+                                    message.header().serial, bus::describe(error)));
+    return false;
+}
+
+void PeerInput::watch_deadlines() {
+    watch_descriptors();
+    watch_half_message();
+}
+
+/// Descriptors whose message does not come are not kept for ever.
+void PeerInput::watch_descriptors() {
+    if (buffer_.waiting_descriptors() == 0) {
+        descriptors_timer_.reset();
+        return;
+    }
+    if (descriptors_timer_) return;
+    descriptors_timer_ = std::make_unique<bus::Timer>(environment_.loop, [this] {
+        owner_.on_violation(
+            fmt::format("sent file descriptors without their message "
+                        "(pending_fd_timeout={}ms)",
+                        environment_.limits.pending_fd_timeout.count()));
+    });
+    descriptors_timer_->arm(environment_.loop.now() + environment_.limits.pending_fd_timeout);
+}
+
+/// A fast sender leaves half a message behind at most reads, so the timer stays armed and looks
+/// when it is due whether anything has come since.
+void PeerInput::watch_half_message() {
+    if (auth_ || has_backlog_ || !is_open() || !buffer_.is_mid_message()) return;
+    last_read_ = environment_.loop.now();
+    if (!half_message_timer_)
+        half_message_timer_ =
+            std::make_unique<bus::Timer>(environment_.loop, [this] { on_half_message_overdue(); });
+    if (!half_message_timer_->is_armed())
+        half_message_timer_->arm(last_read_ + environment_.limits.message_timeout);
+}
+
+void PeerInput::on_half_message_overdue() {
+    // Whoever is not read can't go on.
+    if (!buffer_.is_mid_message() || has_backlog_ || !is_open()) return;
+    const auto deadline = last_read_ + environment_.limits.message_timeout;
+    if (environment_.loop.now() < deadline) {
+        half_message_timer_->arm(deadline);
+        return;
+    }
+    owner_.on_violation(
+        fmt::format("sent a part of a message and then nothing (message_timeout="
+                    "{}ms)",
+                    environment_.limits.message_timeout.count()));
+}
+
+bus::StreamLimits PeerInput::stream_limits() const {
+    return {std::min<std::size_t>(environment_.limits.max_message_size, bus::kMaxMessageBytes),
+            std::min<std::size_t>(environment_.limits.max_message_unix_fds,
+                                  bus::kMaxDescriptorsPerMessage)};
+}
+
+std::string PeerInput::describe_stream_error(bus::StreamError error) const {
+    switch (error) {
+        case bus::StreamError::Header:
+            return fmt::format("sent an invalid message: {}",
+                               bus::describe(buffer_.header_error()));
+        case bus::StreamError::TooManyDescriptors:
+            return fmt::format("sent too many file descriptors (max_message_unix_fds={})",
+                               stream_limits().max_message_descriptors);
+        case bus::StreamError::DescriptorsMissing:
+            return "sent a message that announces more file descriptors than came with it";
+        case bus::StreamError::DescriptorsLost:
+            return "sent file descriptors for which the bus had no room left in its own table";
+        case bus::StreamError::DescriptorsNotNegotiated:
+            return "sent file descriptors without having negotiated them";
+        case bus::StreamError::NoMemory: return "sent a message for which the bus has no memory";
+    }
+    return "sent an invalid message";
+}
+
+}  // namespace buzon::broker

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one peer says: reads its socket when its turn comes, leads the auth dialogue, cuts messages
+// out of the stream and checks them; long ones piece by piece.
+// It stops while a gate is closed. Nothing is waited for without end: the dialogue, descriptors
+// without their message and half messages have deadlines.
+// Invariant: after stop() nothing is read and nobody is told anything.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "broker/quota/fair_turns.h"
+#include "bus/auth_server.h"
+#include "bus/base/event_loop.h"
+#include "bus/body_check.h"
+#include "bus/receive_buffer.h"
+#include "policy/limits.h"
+
+namespace buzon::broker {
+
+/// Whom a stream belongs to. Any of these may stop() it.
+class PeerInputOwner {
+public:
+    virtual void on_auth_output(std::span<const std::byte> bytes) = 0;
+    virtual void on_auth_begin(const bus::AuthBegin& begin) = 0;
+    virtual void on_message(const bus::Message& message) = 0;
+    /// It broke the protocol or was too slow.
+    virtual void on_violation(std::string_view what) = 0;
+    /// End of stream: nothing more will come.
+    virtual void on_hang_up() = 0;
+    /// is_open() has changed.
+    virtual void on_gate() = 0;
+
+protected:
+    ~PeerInputOwner() = default;
+};
+
+/// What the streams of one bus share; outlives them.
+struct InputEnvironment {
+    bus::EventLoop& loop;
+    FairTurns& turns;
+    bus::BlockPool& pool;
+    bus::ReadArena& arena;
+    const policy::Limits& limits;  // changes with a reload
+};
+
+class PeerInput final : private TurnTaker {
+public:
+    /// Why a peer is not read.
+    enum class Gate : std::uint8_t { InFlight = 1U };
+
+    /// `socket` stays the owner's.
+    PeerInput(const InputEnvironment& environment,
+              TurnShare& share,
+              int socket,
+              std::unique_ptr<bus::AuthServer> auth,
+              PeerInputOwner& owner);
+    ~PeerInput() { FairTurns::leave(*this); }
+
+    /// The socket has something.
+    void on_readable();
+    /// The other side is gone: what is left in the socket is bounded, so better to let it through
+    /// the gates than to keep the names of the dead until others have caught up.
+    void on_hang_up();
+    /// Ends the peer with that errno when its turn comes: whoever is at work now may still use it.
+    void fail(int error);
+    void stop();
+
+    void close(Gate gate);
+    void open(Gate gate);
+    [[nodiscard]] bool is_closed(Gate gate) const {
+        return (closed_gates_ & static_cast<std::uint8_t>(gate)) != 0;
+    }
+    /// It is read when there is something.
+    [[nodiscard]] bool is_open() const { return closed_gates_ == 0; }
+
+    /// Hello has been said: the dialogue and what belongs to it are over.
+    void end_auth_deadline() { auth_timer_.reset(); }
+    /// Work done because of what it said, in bytes or their worth.
+    void charge_turn(std::size_t cost) { turn_cost_ += cost; }
+    /// Memory held between turns.
+    [[nodiscard]] std::size_t held_bytes() const { return buffer_.held_bytes(); }
+
+private:
+    /// A long message whose body is checked piece by piece.
+    struct LongMessage {
+        explicit LongMessage(bus::Message whole);
+        bus::Message message;  // owns its bytes
+        bus::BodyCheck check;
+    };
+
+    Turn take_turn(std::size_t budget) override;
+    [[nodiscard]] bool has_work() const;
+    void read();
+    void process();
+    void authenticate();
+    void take_messages();
+    /// False: no further message in this turn.
+    bool take_message();
+    /// False: as for take_message().
+    bool check_on();
+    void accept(const bus::Message& message);
+    bool refuse_body(const bus::Message& message, bus::BodyError error);
+    void watch_deadlines();
+    void watch_descriptors();
+    void watch_half_message();
+    void on_half_message_overdue();
+    [[nodiscard]] bus::StreamLimits stream_limits() const;
+    [[nodiscard]] std::string describe_stream_error(bus::StreamError error) const;
+
+    InputEnvironment environment_;
+    PeerInputOwner& owner_;
+    int socket_;
+    std::unique_ptr<bus::AuthServer> auth_;
+    bus::ReceiveBuffer buffer_;
+    std::unique_ptr<LongMessage> long_message_;
+    std::unique_ptr<bus::Timer> auth_timer_;
+    std::unique_ptr<bus::Timer> descriptors_timer_;
+    std::unique_ptr<bus::Timer> half_message_timer_;
+    bus::TimePoint last_read_;  // while half_message_timer_ is armed
+    std::size_t turn_budget_ = 0;
+    std::size_t turn_cost_ = 0;
+    int socket_error_ = 0;  // what ends the peer when its turn comes
+    std::uint8_t closed_gates_ = 0;
+    bool readable_ = false;     // the socket has something
+    bool has_backlog_ = false;  // the buffer has messages that the last turn did not get to
+    bool hung_up_ = false;
+    bool stopped_ = false;
+};
+
+}  // namespace buzon::broker
