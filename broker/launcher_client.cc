@@ -80,6 +80,14 @@ LoadedConfiguration LauncherClient::load() {
     }
 }
 
+PidfileFacts LauncherClient::write_pidfile(const std::string& path, pid_t pid) {
+    broker::write_pidfile({path, static_cast<std::uint32_t>(pid)}, builder_.start_body());
+    send(LauncherRequest::WritePidfile);
+    auto made = read_text(body_of(take_answer()));
+    if (!made) fail(LinkError::Broken);
+    return {std::move(*made), static_cast<std::uint32_t>(pid)};
+}
+
 void LauncherClient::ask_to_bind(const std::string& address) {
     builder_.start_body().write_string(address);
     send(LauncherRequest::Bind);

@@ -39,6 +39,9 @@ public:
 
     [[nodiscard]] LoadedConfiguration load();
 
+    /// Returns the absolute path.
+    [[nodiscard]] PidfileFacts write_pidfile(const std::string& path, pid_t pid);
+
     /// Calls that may be on their way at once without either side waiting for the other to read.
     static constexpr std::size_t kMaxCallsUnderWay = 16;
     void ask_to_bind(const std::string& address);

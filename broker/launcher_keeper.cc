@@ -49,7 +49,7 @@ LauncherKeeper::LauncherKeeper(bus::EventLoop& loop,
                                bus::Log& log,
                                std::unique_ptr<LauncherProcess> active,
                                std::unique_ptr<LauncherProcess> spare,
-                               std::vector<SocketFileFacts> files,
+                               LauncherFiles files,
                                LauncherDeadlines deadlines)
     : loop_(loop),
       log_(log),

@@ -49,7 +49,7 @@ public:
                    bus::Log& log,
                    std::unique_ptr<LauncherProcess> active,
                    std::unique_ptr<LauncherProcess> spare,
-                   std::vector<SocketFileFacts> files,
+                   LauncherFiles files,
                    LauncherDeadlines deadlines = {});
     LauncherKeeper(const LauncherKeeper&) = delete;
     LauncherKeeper& operator=(const LauncherKeeper&) = delete;
@@ -124,7 +124,7 @@ private:
 
     bus::EventLoop& loop_;
     bus::Log& log_;
-    const std::vector<SocketFileFacts> files_;
+    const LauncherFiles files_;
     const LauncherDeadlines deadlines_;
     ChannelPtr active_;
     ChannelPtr spare_;

@@ -22,7 +22,8 @@ using policy::WireBody;
 // identity; listen with place; mechanisms; transient directories; owner's name and home.
 constexpr std::string_view kLoadedSignature = "a{st}asbbbbbasasa(uuau)a(ss)asasss";
 constexpr std::string_view kSettleSignature = "a(uuau)bbbas";
-constexpr std::string_view kFilesSignature = "a(stt)";
+constexpr std::string_view kFilesSignature = "a(stt)a(su)";
+constexpr std::string_view kPidfileSignature = "su";
 constexpr std::string_view kBoundSignature = "a(sstt)";
 constexpr std::string_view kSpareSignature = "uh";
 constexpr std::string_view kProcessesSignature = "a(uaut)";
@@ -33,6 +34,7 @@ constexpr LauncherMethod kMethods[] = {
     {LauncherRequest::Settle, "Settle", kSettleSignature, "as"},
     {LauncherRequest::Adopt, "Adopt", kFilesSignature, ""},
     {LauncherRequest::MakeSpare, "MakeSpare", "", kSpareSignature},
+    {LauncherRequest::WritePidfile, "WritePidfile", kPidfileSignature, "s"},
     {LauncherRequest::NameProcesses, "NameProcesses", kProcessesSignature, "as"},
 };
 
@@ -114,6 +116,10 @@ public:
             ++count;
         });
         return count <= 1;
+    }
+    PidfileFacts pidfile() {
+        std::string path = text();
+        return {std::move(path), number()};
     }
     bool mechanisms(bus::AuthMechanisms& value) {
         value = {};
@@ -214,26 +220,49 @@ bus::Result<SettleOrder, ProtocolError> read_settle(const WireBody& body) {
     return order;
 }
 
-void write_files(std::span<const SocketFileFacts> files, WireWriter& body) {
-    write_array('(', files, body, [&](const SocketFileFacts& file) {
+void write_files(const LauncherFiles& files, WireWriter& body) {
+    write_array('(', files.sockets, body, [&](const SocketFileFacts& file) {
         body.align_struct();
         body.write_string(file.path);
         body.write_uint64(file.device);
         body.write_uint64(file.inode);
     });
+    const auto array = body.begin_array('(');
+    if (files.pidfile) {
+        body.align_struct();
+        write_pidfile(*files.pidfile, body);
+    }
+    body.end_array(array);
 }
 
-bus::Result<std::vector<SocketFileFacts>, ProtocolError> read_files(const WireBody& body) {
+bus::Result<LauncherFiles, ProtocolError> read_files(const WireBody& body) {
     BodyFields fields(body, kFilesSignature);
     if (!fields.is_well_formed()) return Unexpected{ProtocolError::Malformed};
-    std::vector<SocketFileFacts> files;
+    LauncherFiles files;
     fields.each('(', [&] {
         SocketFileFacts file{fields.text()};
         file.device = fields.long_number();
         file.inode = fields.long_number();
-        files.push_back(std::move(file));
+        files.sockets.push_back(std::move(file));
     });
+    std::size_t count = 0;
+    fields.each('(', [&] {
+        files.pidfile = fields.pidfile();
+        ++count;
+    });
+    if (count > 1) return Unexpected{ProtocolError::OutOfRange};
     return files;
+}
+
+void write_pidfile(const PidfileFacts& pidfile, WireWriter& body) {
+    body.write_string(pidfile.path);
+    body.write_uint32(pidfile.pid);
+}
+
+bus::Result<PidfileFacts, ProtocolError> read_pidfile(const WireBody& body) {
+    BodyFields fields(body, kPidfileSignature);
+    if (!fields.is_well_formed()) return Unexpected{ProtocolError::Malformed};
+    return fields.pidfile();
 }
 
 void write_bound(std::span<const BoundAnswer> sockets, WireWriter& body) {

@@ -29,6 +29,7 @@ enum class LauncherRequest : std::uint8_t {
     Settle,         // the start is over: gives up what it took rights for
     Adopt,          // takes over the socket files of a launcher that has gone
     MakeSpare,      // forks another launcher, a child of the broker, with a link of its own
+    WritePidfile,   // makes the pidfile, which is the launcher's to remove
     NameProcesses,  // what processes are called, for the log
 };
 
@@ -54,6 +55,18 @@ struct SocketFileFacts {
     std::string path;
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
+};
+
+/// The pidfile and the pid in it.
+struct PidfileFacts {
+    std::string path;
+    std::uint32_t pid = 0;
+};
+
+/// What a launcher removes at its end.
+struct LauncherFiles {
+    std::vector<SocketFileFacts> sockets;
+    std::optional<PidfileFacts> pidfile;
 };
 
 struct SettleOrder {
@@ -86,8 +99,11 @@ bus::Result<LoadedSettings, ProtocolError> read_loaded(const policy::WireBody& b
 void write_settle(const SettleOrder& order, bus::WireWriter& body);
 bus::Result<SettleOrder, ProtocolError> read_settle(const policy::WireBody& body);
 
-void write_files(std::span<const SocketFileFacts> files, bus::WireWriter& body);
-bus::Result<std::vector<SocketFileFacts>, ProtocolError> read_files(const policy::WireBody& body);
+void write_files(const LauncherFiles& files, bus::WireWriter& body);
+bus::Result<LauncherFiles, ProtocolError> read_files(const policy::WireBody& body);
+
+void write_pidfile(const PidfileFacts& pidfile, bus::WireWriter& body);
+bus::Result<PidfileFacts, ProtocolError> read_pidfile(const policy::WireBody& body);
 
 void write_bound(std::span<const BoundAnswer> sockets, bus::WireWriter& body);
 bus::Result<std::vector<BoundAnswer>, ProtocolError> read_bound(const policy::WireBody& body);
@@ -98,7 +114,7 @@ bus::Result<std::vector<std::string>, ProtocolError> read_texts(const policy::Wi
 void write_processes(std::span<const ProcessFacts> processes, bus::WireWriter& body);
 bus::Result<std::vector<ProcessFacts>, ProtocolError> read_processes(const policy::WireBody& body);
 
-/// The only argument of Bind and of errors.
+/// The only argument of Bind, of errors, and of the answer to WritePidfile.
 bus::Result<std::string, ProtocolError> read_text(const policy::WireBody& body);
 /// The only argument of Load.
 bus::Result<bool, ProtocolError> read_flag(const policy::WireBody& body);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // buzond: reads the command line, starts the bus step by step, runs it and takes it down.
-// Members of the start die in reverse order, which takes the sockets and the pidfile away.
+// Members of the start die in reverse order; the launcher takes the sockets and the pidfile away.
 #include <fmt/format.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -30,7 +30,6 @@
 #include "broker/launcher_names.h"
 #include "broker/machine_id.h"
 #include "broker/options.h"
-#include "broker/pidfile.h"
 #include "broker/privileges.h"
 #include "broker/service_notifier.h"
 #include "broker/start_settings.h"
@@ -97,10 +96,9 @@ public:
         fork_spare();
         log_.set_prefix(log_prefix(start.type, ::geteuid(), ::getpid()));
 
-        if (const auto path = pidfile_path(options_.pidfile, start)) {
-            pidfile_.emplace(*path, ::getpid());
-        }
         LauncherClient launcher(launcher_->stream());
+        if (const auto path = pidfile_path(options_.pidfile, start))
+            pidfile_ = launcher.write_pidfile(*path, ::getpid());
         sockets_.emplace(launcher, options_.address, start.listen);
         settle_launchers(launcher, start);
         sockets_->take_all(launcher);
@@ -148,7 +146,7 @@ private:
     void serve(const StartSettings& start, Settings settings) {
         bus::EventLoop loop;
         LauncherKeeper launchers(loop, log_, std::move(launcher_), std::move(spare_),
-                                 sockets_->files());
+                                 {sockets_->files(), pidfile_});
         LauncherLink link(launchers, log_);
         LauncherNames names(launchers);
         CookieKeyring cookies(home_directory(start) + "/.dbus-keyrings",
@@ -222,7 +220,7 @@ private:
     Announcement announcement_;
     ServiceNotifier notifier_ = ServiceNotifier::from_environment();
     std::optional<BackgroundStart> background_;
-    std::optional<Pidfile> pidfile_;
+    std::optional<PidfileFacts> pidfile_;
     std::optional<BusSockets> sockets_;
     std::unique_ptr<LauncherProcess> launcher_;
     std::unique_ptr<LauncherProcess> spare_;

@@ -80,6 +80,7 @@ void Launcher::run() {
         if (!message || !serve(*message)) break;
     }
     files_.clear();
+    pidfile_.reset();
 }
 
 Launcher::Outcome Launcher::serve(const bus::Message& message) {
@@ -102,6 +103,7 @@ Launcher::Outcome Launcher::carry_out(LauncherRequest request, const bus::Messag
         case LauncherRequest::Settle: return settle(call);
         case LauncherRequest::Adopt: return adopt(call);
         case LauncherRequest::MakeSpare: return make_spare(call);
+        case LauncherRequest::WritePidfile: return write_pidfile(call);
         case LauncherRequest::NameProcesses: return name_processes(call);
     }
     return bus::Unexpected{LinkError::Broken};
@@ -166,9 +168,11 @@ Launcher::Outcome Launcher::settle(const bus::Message& call) {
 
 Launcher::Outcome Launcher::adopt(const bus::Message& call) {
     const auto files = read_files(body_of(call));
-    if (!files || !files_.empty()) return bus::Unexpected{LinkError::Broken};
-    for (const SocketFileFacts& file : *files)
+    if (!files || !files_.empty() || pidfile_) return bus::Unexpected{LinkError::Broken};
+    for (const SocketFileFacts& file : files->sockets)
         files_.emplace_back(file.path, file.device, file.inode);
+    if (files->pidfile)
+        pidfile_.emplace(files->pidfile->path, static_cast<pid_t>(files->pidfile->pid));
     start_body();
     return reply(call, LauncherRequest::Adopt);
 }
@@ -182,6 +186,16 @@ Launcher::Outcome Launcher::make_spare(const bus::Message& call) {
     body.write_uint32(0);
     return reply(call, LauncherRequest::MakeSpare,
                  bus::make_ref<const bus::DescriptorSet>(std::move(links)));
+}
+
+Launcher::Outcome Launcher::write_pidfile(const bus::Message& call) {
+    const auto facts = read_pidfile(body_of(call));
+    if (!facts || pidfile_) return bus::Unexpected{LinkError::Broken};
+    if (stage_ != LauncherStage::Starting)
+        return refuse(call, bus::error_name::kFailed, kStartIsOver);
+    pidfile_.emplace(Pidfile::create(facts->path, static_cast<pid_t>(facts->pid)));
+    start_body().write_string(sendable(pidfile_->path()));
+    return reply(call, LauncherRequest::WritePidfile);
 }
 
 Launcher::Outcome Launcher::name_processes(const bus::Message& call) {

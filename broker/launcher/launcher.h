@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The other process of the bus: reads the configuration, asks for users and groups, binds sockets
-// and removes their files, names processes. Does one thing at a time, as the broker asks for it;
-// may block. It ends when the broker's end of the link is closed, however that comes about.
+// and removes their files and the pidfile, names processes. Does one thing at a time, as the broker
+// asks for it; may block. It ends when the broker's end of the link is closed, however that comes
+// about.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "broker/launcher/configuration.h"
+#include "broker/launcher/pidfile.h"
 #include "broker/launcher_protocol.h"
 #include "broker/message_stream.h"
 #include "bus/base/ref.h"
@@ -38,6 +41,7 @@ private:
     Outcome settle(const bus::Message& call);
     Outcome adopt(const bus::Message& call);
     Outcome make_spare(const bus::Message& call);
+    Outcome write_pidfile(const bus::Message& call);
     Outcome name_processes(const bus::Message& call);
 
     bus::WireWriter& start_body() { return builder_.start_body(); }
@@ -59,6 +63,7 @@ private:
     bus::MessageBuilder builder_;
     std::uint32_t serial_ = 0;
     std::vector<bus::SocketFile> files_;
+    std::optional<Pidfile> pidfile_;
 };
 
 }  // namespace buzon::broker

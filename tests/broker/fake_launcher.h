@@ -121,9 +121,9 @@ class LauncherFixture : public testing::Test {
 protected:
     LauncherFixture() {
         loop_.set_spinning(bus::EventLoop::Spinning::Off);
-        keeper_ = std::make_unique<LauncherKeeper>(
-            loop_, log_, process_for(active_), process_for(spare_),
-            std::vector<SocketFileFacts>{{"/x/bus", 1, 2}}, kDeadlines);
+        keeper_ =
+            std::make_unique<LauncherKeeper>(loop_, log_, process_for(active_), process_for(spare_),
+                                             LauncherFiles{{{"/x/bus", 1, 2}}, {}}, kDeadlines);
     }
     ~LauncherFixture() override {
         active_->close();

@@ -35,7 +35,8 @@ LoadedSettings everything() {
 TEST(LauncherProtocol, TableRowsStandWhereTheirRequestsSay) {
     for (const auto request :
          {LauncherRequest::Load, LauncherRequest::Bind, LauncherRequest::Settle,
-          LauncherRequest::Adopt, LauncherRequest::MakeSpare, LauncherRequest::NameProcesses}) {
+          LauncherRequest::Adopt, LauncherRequest::MakeSpare, LauncherRequest::WritePidfile,
+          LauncherRequest::NameProcesses}) {
         EXPECT_EQ(method_of(request).request, request);
         EXPECT_EQ(find_launcher_method(method_of(request).member), &method_of(request));
     }
@@ -97,6 +98,23 @@ TEST(LauncherProtocol, CarriesOrdersAndFiles) {
     ASSERT_EQ(answers.value().size(), 2U);
     EXPECT_EQ(answers.value()[0].file.inode, 8U);
     EXPECT_EQ(answers.value()[1].address, "unix:abstract=y");
+}
+
+TEST(LauncherProtocol, CarriesTheFilesOfALauncher) {
+    for (const bool has_pidfile : {false, true}) {
+        LauncherFiles files{{{"/x", 7, 8}}, std::nullopt};
+        if (has_pidfile) files.pidfile = {"/run/pid", 42};
+        WireWriter body;
+        write_files(files, body);
+        const auto read = read_files({method_of(LauncherRequest::Adopt).in, body.bytes()});
+        ASSERT_TRUE(read);
+        ASSERT_EQ(read->sockets.size(), 1U);
+        EXPECT_EQ(read->sockets[0].device, 7U);
+        ASSERT_EQ(read->pidfile.has_value(), has_pidfile);
+        const PidfileFacts pidfile = read->pidfile.value_or(PidfileFacts{});
+        EXPECT_EQ(pidfile.path, has_pidfile ? "/run/pid" : "");
+        EXPECT_EQ(pidfile.pid, has_pidfile ? 42U : 0U);
+    }
 }
 
 TEST(LauncherProtocol, CarriesProcesses) {

@@ -55,9 +55,9 @@ class LauncherTestCase(harness.BusTestCase):
         wait_until(lambda: len(children(daemon.pid)) == 2, "launcher and spare")
         return daemon, self.connect(daemon)
 
-    def start_to_end(self):
+    def start_to_end(self, extra=""):
         """One that the test ends itself."""
-        daemon = harness.Daemon()
+        daemon = harness.Daemon(harness.busconfig(extra=extra))
         self.addCleanup(self.end, daemon)
         return daemon, self.connect(daemon)
 
@@ -186,6 +186,18 @@ class Failures(LauncherTestCase):
         daemon.process.terminate()
         self.assertEqual(daemon.process.wait(DEADLINE), 0)
         self.assertFalse(os.path.exists(path))
+
+    def test_pidfile_is_removed_by_the_spare_too_even_for_a_bus_that_is_killed(self):
+        for end in ("terminate", "kill"):
+            daemon, client = self.start_to_end(extra="<pidfile>{directory}/pid</pidfile>")
+            path = os.path.join(daemon.directory, "pid")
+            with open(path, encoding="utf-8") as file:
+                self.assertEqual(file.read(), f"{daemon.pid}\n")
+            self.kill(daemon, children(daemon.pid)[0])
+            client.bus("ReloadConfig")
+            getattr(daemon.process, end)()
+            daemon.process.wait(DEADLINE)
+            wait_until(lambda: not os.path.exists(path), "the end of the pidfile")
 
     def test_without_any_launcher_the_bus_goes_on_and_reloads_are_refused(self):
         daemon, client = self.start()

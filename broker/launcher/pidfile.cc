@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "broker/pidfile.h"
+#include "broker/launcher/pidfile.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -16,6 +16,9 @@
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
+#include <utility>
+
+#include "bus/base/file_descriptor.h"
 
 namespace buzon::broker {
 
@@ -52,18 +55,23 @@ bool is_same(int directory, const std::string& name, const bus::FileDescriptor& 
            ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
 }
 
+/// The pid in `file`; nothing where it can't be read or is none.
+std::optional<pid_t> read_pid(const bus::FileDescriptor& file) {
+    std::array<char, 32> text{};
+    const ssize_t size = ::read(file.get(), text.data(), text.size());
+    if (size <= 0) return std::nullopt;
+    return parse_pid({text.data(), static_cast<std::size_t>(size)});
+}
+
 /// Removes what a bus that is gone has left. What can't be read or understood counts as a running
 /// bus: better not to start than to start twice. Of two that do this at once, the lock lets one.
-void remove_stale(int directory, const std::string& name, const std::string& path) {
+void remove_stale(int directory, const std::string& name, const std::string& path, pid_t own_pid) {
     const bus::FileDescriptor file(
         ::openat(directory, name.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
     if (!file && errno == ENOENT) return;
-    std::array<char, 32> text{};
-    const ssize_t size = ::read(file.get(), text.data(), text.size());
-    if (size <= 0) refuse(path);
-    const auto pid = parse_pid({text.data(), static_cast<std::size_t>(size)});
+    const auto pid = read_pid(file);
     // Our own number is left over from an earlier life of it, as pid 1 of a container is.
-    if (!pid || (*pid != ::getpid() && is_alive(*pid))) refuse(path);
+    if (!pid || (*pid != own_pid && is_alive(*pid))) refuse(path);
     if (::flock(file.get(), LOCK_EX | LOCK_NB) < 0 || !is_same(directory, name, file)) refuse(path);
     ::unlinkat(directory, name.c_str(), 0);
 }
@@ -80,28 +88,37 @@ void write_pid(const bus::FileDescriptor& file, const std::string& path, pid_t p
 
 }  // namespace
 
-Pidfile::Pidfile(const std::string& path, pid_t pid) {
+Pidfile Pidfile::create(const std::string& path, pid_t pid) {
     const std::filesystem::path whole(path);
     const std::string parent = whole.has_parent_path() ? whole.parent_path().string() : ".";
-    name_ = whole.filename().string();
-    directory_.reset(::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!directory_) fail(fmt::format("Failed to open \"{}\"", path));
+    const std::string name = whole.filename().string();
+    const bus::FileDescriptor directory(::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!directory) fail(fmt::format("Failed to open \"{}\"", path));
 
-    remove_stale(directory_.get(), name_, path);
-    file_.reset(::openat(directory_.get(), name_.c_str(),
-                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
-    if (!file_ && errno == EEXIST) refuse(path);
-    if (!file_) fail(fmt::format("Failed to open \"{}\"", path));
+    remove_stale(directory.get(), name, path, pid);
+    const bus::FileDescriptor file(::openat(
+        directory.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+    if (!file && errno == EEXIST) refuse(path);
+    if (!file) fail(fmt::format("Failed to open \"{}\"", path));
     try {
-        write_pid(file_, path, pid);
+        write_pid(file, path, pid);
+        return {std::filesystem::absolute(whole).string(), pid};
     } catch (...) {
-        ::unlinkat(directory_.get(), name_.c_str(), 0);
+        ::unlinkat(directory.get(), name.c_str(), 0);
         throw;
     }
 }
 
+Pidfile::Pidfile(std::string path, pid_t pid) : path_(std::move(path)), pid_(pid) {}
+
+Pidfile::Pidfile(Pidfile&& other) noexcept
+    : path_(std::exchange(other.path_, {})), pid_(other.pid_) {}
+
 Pidfile::~Pidfile() {
-    if (is_same(directory_.get(), name_, file_)) ::unlinkat(directory_.get(), name_.c_str(), 0);
+    if (path_.empty()) return;
+    const bus::FileDescriptor file(
+        ::open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+    if (file && read_pid(file) == pid_) ::unlink(path_.c_str());
 }
 
 }  // namespace buzon::broker

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "broker/pidfile.h"
+#include "broker/launcher/pidfile.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -28,7 +28,7 @@ pid_t number_of_a_dead_process() {
 
 std::string error_of(const std::string& path) {
     try {
-        const Pidfile pidfile(path, 42);
+        const Pidfile pidfile = Pidfile::create(path, 42);
         return "";
     } catch (const std::exception& error) {
         return error.what();
@@ -38,7 +38,7 @@ std::string error_of(const std::string& path) {
 TEST(Pidfile, NamesTheProcessWhileItLives) {
     const TempDir directory;
     {
-        const Pidfile pidfile(directory.file("pid"), 42);
+        const Pidfile pidfile = Pidfile::create(directory.file("pid"), 42);
         EXPECT_EQ(directory.read("pid"), "42\n");
         struct stat status {};
         ASSERT_EQ(::stat(directory.file("pid").c_str(), &status), 0);
@@ -73,9 +73,9 @@ TEST(Pidfile, RefusesToStartBesideARunningBus) {
 
 TEST(Pidfile, ReplacesThatOfAProcessThatIsGone) {
     const TempDir directory;
-    for (const pid_t gone : {number_of_a_dead_process(), ::getpid()}) {
+    for (const pid_t gone : {number_of_a_dead_process(), pid_t{42}}) {
         directory.write("pid", fmt::format("{}\n", gone));
-        const Pidfile pidfile(directory.file("pid"), 42);
+        const Pidfile pidfile = Pidfile::create(directory.file("pid"), 42);
         EXPECT_EQ(directory.read("pid"), "42\n") << gone;
     }
 }
@@ -90,9 +90,9 @@ TEST(Pidfile, DoesNotFollowALink) {
 
 TEST(Pidfile, LeavesTheFileOfAnotherBusAlone) {
     const TempDir directory;
-    std::optional<Pidfile> first(std::in_place, directory.file("pid"), 42);
+    std::optional<Pidfile> first(Pidfile::create(directory.file("pid"), 42));
     ASSERT_EQ(::unlink(directory.file("pid").c_str()), 0);
-    const Pidfile second(directory.file("pid"), 43);
+    const Pidfile second = Pidfile::create(directory.file("pid"), 43);
     first.reset();
     EXPECT_EQ(directory.read("pid"), "43\n");
 }
@@ -101,10 +101,19 @@ TEST(Pidfile, IsRemovedFromAnyDirectory) {
     const TempDir directory;
     const pid_t child = start_child([&] {
         if (::chdir(directory.path().c_str()) < 0) return 1;
-        const Pidfile pidfile("pid", 42);
+        const Pidfile pidfile = Pidfile::create("pid", 42);
         return ::chdir("/") < 0 ? 1 : 0;
     });
     EXPECT_EQ(wait_for(child), 0);
+    EXPECT_EQ(directory.read("pid"), "(missing)");
+}
+
+TEST(Pidfile, IsRemovedByWhoTookItOver) {
+    const TempDir directory;
+    directory.write("pid", "42\n");
+    { const Pidfile of_another(directory.file("pid"), 43); }
+    EXPECT_EQ(directory.read("pid"), "42\n");
+    { const Pidfile taken_over(directory.file("pid"), 42); }
     EXPECT_EQ(directory.read("pid"), "(missing)");
 }
 
