@@ -36,6 +36,7 @@ constexpr std::string_view kConfiguration = R"(<!DOCTYPE busconfig PUBLIC
     <allow send_destination="*" eavesdrop="true"/>
     <allow eavesdrop="true"/>
     <allow own="*"/>
+    <allow user="*"/>
 {}  </policy>
   <limit name="max_incoming_bytes">1000000000</limit>
   <limit name="max_incoming_unix_fds">250000000</limit>
@@ -49,7 +50,7 @@ constexpr std::string_view kConfiguration = R"(<!DOCTYPE busconfig PUBLIC
   <limit name="max_match_rules_per_connection">50000</limit>
   <limit name="max_replies_per_connection">50000</limit>
   <limit name="auth_timeout">240000</limit>
-</busconfig>
+{}</busconfig>
 )";
 
 std::pair<bus::FileDescriptor, bus::FileDescriptor> make_pipe() {
@@ -70,6 +71,13 @@ std::string rules_about_others(unsigned count) {
             i);
     }
     return rules;
+}
+
+std::string elements_of(const std::vector<std::pair<std::string, std::uint64_t>>& limits) {
+    std::string elements;
+    for (const auto& [name, value] : limits)
+        elements += fmt::format("  <limit name=\"{}\">{}</limit>\n", name, value);
+    return elements;
 }
 
 /// Waits for the line with which a bus says that it listens.
@@ -112,7 +120,8 @@ RunningBus::RunningBus(const BusProgram& program, const std::vector<std::string>
 void RunningBus::start_daemon(std::vector<std::string> command, const BusProgram& program) {
     const auto config = directory_.path() + "/bus.conf";
     std::ofstream(config) << fmt::format(fmt::runtime(kConfiguration), socket_path_,
-                                         rules_about_others(program.rules));
+                                         rules_about_others(program.rules),
+                                         elements_of(program.limits));
 
     auto [address, address_of_child] = make_pipe();
     command.insert(command.end(),

@@ -6,9 +6,11 @@
 
 #include <time.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bus/base/file_descriptor.h"
@@ -24,6 +26,8 @@ struct BusProgram {
     std::string path;
     /// How many rules its policy has that concern no message of ours. Not for dbus-broker.
     unsigned rules = 0;
+    /// <limit> elements behind those of a session bus. Not for dbus-broker.
+    std::vector<std::pair<std::string, std::uint64_t>> limits = {};
 };
 
 /// A directory under $TMPDIR that goes away with what is in it.

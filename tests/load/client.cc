@@ -63,6 +63,36 @@ void close_descriptors(msghdr& header) {
     }
 }
 
+/// Absent: the socket takes nothing now.
+std::optional<std::size_t> send_once(int socket,
+                                     std::span<const std::byte> bytes,
+                                     std::span<const int> descriptors,
+                                     int flags) {
+    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(kMaxDescriptors * sizeof(int))> control{};
+    iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    if (!descriptors.empty()) {
+        header.msg_control = control.data();
+        header.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
+        auto* rights = CMSG_FIRSTHDR(&header);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+        std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size_bytes());
+    }
+    for (;;) {
+        const auto sent = ::sendmsg(socket, &header, MSG_NOSIGNAL | flags);
+        if (sent >= 0) return static_cast<std::size_t>(sent);
+        if (errno == EINTR) continue;
+        // The last: the kernel holds too many descriptors of this user that are under way.
+        if (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS) return std::nullopt;
+        if (errno == EPIPE || errno == ECONNRESET) throw HungUp();
+        throw_errno("send");
+    }
+}
+
 }  // namespace
 
 Client::Client(const std::string& path) : Client(connect_to(path), true) {}
@@ -97,7 +127,7 @@ void Client::authenticate(std::span<const std::byte> first_message) {
 
     constexpr std::string_view kLastLine = "AGREE_UNIX_FD\r\n";
     for (;;) {
-        end_ += receive_once({&buffer_[end_], capacity_ - end_});
+        end_ += receive_any({&buffer_[end_], capacity_ - end_});
         const std::string_view answer(reinterpret_cast<const char*>(&buffer_[0]), end_);
         if (const auto at = answer.find(kLastLine); at != answer.npos) {
             begin_ = at + kLastLine.size();
@@ -141,27 +171,17 @@ void Client::add_match(std::string_view rule) {
 }
 
 void Client::send(std::span<const std::byte> bytes, int descriptor) {
-    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int))> control{};
+    std::span<const int> descriptors(&descriptor, descriptor >= 0 ? 1 : 0);
     while (!bytes.empty()) {
-        iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
-        msghdr header{};
-        header.msg_iov = &part;
-        header.msg_iovlen = 1;
-        if (descriptor >= 0) {
-            header.msg_control = control.data();
-            header.msg_controllen = control.size();
-            auto* rights = CMSG_FIRSTHDR(&header);
-            rights->cmsg_level = SOL_SOCKET;
-            rights->cmsg_type = SCM_RIGHTS;
-            rights->cmsg_len = CMSG_LEN(sizeof(int));
-            std::memcpy(CMSG_DATA(rights), &descriptor, sizeof descriptor);
-        }
-        const auto sent = ::sendmsg(fd(), &header, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR) continue;
-        if (sent < 0) throw_errno("send");
-        bytes = bytes.subspan(static_cast<std::size_t>(sent));
-        descriptor = -1;
+        const auto sent = send_once(fd(), bytes, descriptors, 0);
+        if (!sent) throw_errno("send");
+        bytes = bytes.subspan(*sent);
+        descriptors = {};
     }
+}
+
+std::size_t Client::send_some(std::span<const std::byte> bytes, std::span<const int> descriptors) {
+    return send_once(fd(), bytes, descriptors, MSG_DONTWAIT).value_or(0);
 }
 
 void Client::make_room() {
@@ -188,10 +208,24 @@ void Client::make_room() {
 
 void Client::fill() {
     make_room();
-    end_ += receive_once({&buffer_[end_], capacity_ - end_});
+    end_ += receive_any({&buffer_[end_], capacity_ - end_});
 }
 
-std::size_t Client::receive_once(std::span<std::byte> room) const {
+bool Client::fill_at_once(std::size_t most) {
+    make_room();
+    const std::span room(&buffer_[end_], std::min(most, capacity_ - end_));
+    const auto received = receive_once(room, MSG_DONTWAIT);
+    end_ += received.value_or(0);
+    return received.has_value();
+}
+
+std::size_t Client::receive_any(std::span<std::byte> room) const {
+    const auto received = receive_once(room, 0);
+    if (!received) throw_errno("receive");
+    return *received;
+}
+
+std::optional<std::size_t> Client::receive_once(std::span<std::byte> room, int flags) const {
     for (;;) {
         alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(kMaxDescriptors * sizeof(int))> control;
         iovec part{room.data(), room.size()};
@@ -200,10 +234,11 @@ std::size_t Client::receive_once(std::span<std::byte> room) const {
         header.msg_iovlen = 1;
         header.msg_control = expects_descriptors_ ? control.data() : nullptr;
         header.msg_controllen = expects_descriptors_ ? control.size() : 0;
-        const auto received = ::recvmsg(fd(), &header, MSG_CMSG_CLOEXEC);
+        const auto received = ::recvmsg(fd(), &header, MSG_CMSG_CLOEXEC | flags);
         if (received < 0 && errno == EINTR) continue;
+        if (received < 0 && errno == EAGAIN) return std::nullopt;
+        if (received == 0 || (received < 0 && errno == ECONNRESET)) throw HungUp();
         if (received < 0) throw_errno("receive");
-        if (received == 0) throw std::runtime_error("the bus closed the connection");
         if (expects_descriptors_) close_descriptors(header);
         return static_cast<std::size_t>(received);
     }

@@ -7,9 +7,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +23,12 @@ namespace buzon::load {
 
 /// Long enough for a bus under valgrind, short enough to notice a hang.
 inline constexpr std::chrono::seconds kPatience{20};
+
+/// The bus has closed the connection.
+class HungUp : public std::runtime_error {
+public:
+    HungUp() : std::runtime_error("the bus closed the connection") {}
+};
 
 class Client {
 public:
@@ -42,6 +50,8 @@ public:
 
     /// Sends all of `bytes`; the descriptor travels with the first byte.
     void send(std::span<const std::byte> bytes, int descriptor = -1);
+    /// Sends what the socket takes at once, with `descriptors`, and returns how much that was.
+    std::size_t send_some(std::span<const std::byte> bytes, std::span<const int> descriptors = {});
 
     /// Waits for bytes, once, and gives every message that is complete to `on_message`.
     /// What it is given lives until it returns.
@@ -51,14 +61,26 @@ public:
         while (const auto message = next_message())
             on_message(*message);
     }
+    /// As receive(), but takes only what is there, and no more than `most` bytes; false: nothing.
+    template <typename Handler>
+    bool receive_some(Handler&& on_message, std::size_t most = kAll) {
+        if (!fill_at_once(most)) return false;
+        while (const auto message = next_message())
+            on_message(*message);
+        return true;
+    }
 
 private:
+    static constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
+
     Client(bus::FileDescriptor connected, bool says_hello);
     void authenticate(std::span<const std::byte> first_message);
     std::optional<Bytes> take_reply(std::uint32_t serial);
     void make_room();
     void fill();
-    std::size_t receive_once(std::span<std::byte> room) const;
+    bool fill_at_once(std::size_t most);
+    std::optional<std::size_t> receive_once(std::span<std::byte> room, int flags) const;
+    std::size_t receive_any(std::span<std::byte> room) const;
     std::optional<std::span<const std::byte>> next_message();
 
     bus::FileDescriptor socket_;
