@@ -108,8 +108,13 @@ Client::Client(bus::FileDescriptor connected, bool says_hello)
         set_serial(hello, next_serial());
     }
     authenticate(hello);
-    while (says_hello && !take_reply(last_serial_))
-        fill();
+    while (says_hello && unique_name_.empty()) {
+        if (const auto reply = take_reply(last_serial_)) {
+            unique_name_ = header_of(*reply).destination;
+        } else {
+            fill();
+        }
+    }
 }
 
 void Client::authenticate(std::span<const std::byte> first_message) {

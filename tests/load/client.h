@@ -38,6 +38,7 @@ public:
     explicit Client(bus::FileDescriptor connected);
 
     [[nodiscard]] int fd() const { return socket_.get(); }
+    [[nodiscard]] const std::string& unique_name() const { return unique_name_; }
     [[nodiscard]] std::uint32_t next_serial() { return ++last_serial_; }
     /// From now on descriptors are received, and closed.
     void expect_descriptors() { expects_descriptors_ = true; }
@@ -84,6 +85,7 @@ private:
     std::optional<std::span<const std::byte>> next_message();
 
     bus::FileDescriptor socket_;
+    std::string unique_name_;
     std::unique_ptr<std::byte[]> buffer_;  // not a vector: memory is touched as bytes arrive
     std::size_t capacity_;
     std::size_t begin_ = 0;

@@ -39,11 +39,15 @@ std::size_t head_bytes(std::span<const std::byte> start) {
 
 }  // namespace
 
-Bytes make_call(bus::MessageFields fields, const BodyWriter& write_body) {
+Bytes make_message(const bus::MessageFields& fields, const BodyWriter& write_body) {
     bus::MessageBuilder builder(kOrder);
-    fields.type = MessageType::MethodCall;
     if (write_body) write_body(builder.start_body());
     return joined(builder.build(fields));
+}
+
+Bytes make_call(bus::MessageFields fields, const BodyWriter& write_body) {
+    fields.type = MessageType::MethodCall;
+    return make_message(fields, write_body);
 }
 
 Bytes make_driver_call(std::string_view member,

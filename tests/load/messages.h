@@ -21,6 +21,9 @@ namespace buzon::load {
 using Bytes = std::vector<std::byte>;
 using BodyWriter = std::function<void(bus::WireWriter&)>;
 
+/// A message with `fields` and what `write_body` writes.
+[[nodiscard]] Bytes make_message(const bus::MessageFields& fields,
+                                 const BodyWriter& write_body = {});
 /// A call with `fields`, whose type need not be set, and what `write_body` writes.
 [[nodiscard]] Bytes make_call(bus::MessageFields fields, const BodyWriter& write_body = {});
 /// A call to the bus itself.

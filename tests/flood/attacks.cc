@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// All attacks. To add one: a row here, its cast in the order in which they join the bus. What a
+// crew cannot do becomes a role of its own; see role.h.
+#include <fmt/format.h>
+
+#include "tests/flood/connection_floods.h"
+#include "tests/flood/crew.h"
+#include "tests/flood/guests.h"
+#include "tests/flood/role.h"
+#include "tests/flood/speech.h"
+
+namespace buzon::flood {
+namespace {
+
+constexpr std::size_t kKiB = 1024;
+constexpr std::size_t kMiB = kKiB * kKiB;
+constexpr std::size_t kHuge = 126 * kMiB;  // a message may have 128 MiB
+constexpr std::size_t kMany = 250;
+
+/// Owns `name` and reads nothing while the attack lasts.
+Actor deaf(std::string name) {
+    return actor_of(
+        {.name = std::move(name), .reading = Reading::Nothing, .hears_on_record = true});
+}
+
+Actor reader(std::string name) {
+    return actor_of({.name = std::move(name), .hears_on_record = true});
+}
+
+/// Says it with one connection, and reads what it gets.
+Actor speaker(Speech speech) {
+    return actor_of({.speech = std::move(speech)});
+}
+
+/// Each sends to the next and the last to the first; none of them reads.
+std::vector<Actor> circle(std::size_t length) {
+    std::vector<Actor> cast;
+    for (std::size_t i = 0; i < length; ++i) {
+        auto speech = calls(fmt::format("Circle{}", (i + 1) % length), kKiB, Reply::NotWanted);
+        cast.push_back(actor_of({.name = fmt::format("Circle{}", i),
+                                 .speech = i == 0 ? speech.on_record() : speech,
+                                 .reading = Reading::Nothing,
+                                 .hears_on_record = i == 1}));
+    }
+    return cast;
+}
+
+/// Own name of a connection that floods itself.
+Crew self_caller(Speech speech) {
+    return {.name = "Self", .speech = std::move(speech), .reading = Reading::Nothing};
+}
+
+std::vector<Attack> at_a_receiver() {
+    const auto flood = calls("Deaf", kKiB, Reply::NotWanted);
+    auto self = self_caller(calls("Self", kKiB, Reply::NotWanted).on_record());
+    self.hears_on_record = true;
+    return {
+        {"stalled-calls",
+         "no-reply calls for one who has stopped reading",
+         {deaf("Deaf"), speaker(flood.on_record())}},
+        {"stalled-signals",
+         "unicast signals for one who has stopped reading",
+         {deaf("Deaf"), speaker(signals("Deaf", kKiB).on_record())}},
+        {"stalled-requests",
+         "calls that expect replies from one who has stopped reading",
+         {deaf("Deaf"), speaker(calls("Deaf", kKiB, Reply::Wanted).on_record())}},
+        {"crowd",
+         "250 connections of one program flood a receiver that another sends a little to",
+         {actor_of({.name = "Deaf", .reading = Reading::Nothing}), modest_sender("Deaf"),
+          actor_of({.connections = kMany, .speech = flood})}},
+        {"huge",
+         "messages of 126 MiB for one who reads",
+         {reader("Sink"), speaker(calls("Sink", kHuge, Reply::NotWanted).on_record())}},
+        {"huge-stalled",
+         "messages of 126 MiB for one who does not",
+         {deaf("Deaf"), speaker(calls("Deaf", kHuge, Reply::NotWanted).on_record())}},
+        {"self-calls", "calls to oneself, never read", {actor_of(self)}},
+        {"circle-2", "two flood each other, neither reads", circle(2)},
+        {"circle-3", "three flood each other in a circle", circle(3)},
+        {"circle-8", "eight flood each other in a circle", circle(8)},
+        {"hang-up",
+         "floods one who never reads, then hangs up with messages on their way",
+         {actor_of({.name = "Deaf", .reading = Reading::Nothing, .lingers = true}),
+          speaker(flood)}},
+    };
+}
+
+std::vector<Attack> at_the_bus() {
+    return {
+        {"driver-calls", "GetId again and again, answers read", {speaker(driver_calls("GetId"))}},
+        {"deaf-list-names",
+         "ListNames, answers never read",
+         {actor_of({.speech = driver_calls("ListNames"), .reading = Reading::Nothing})}},
+        {"deaf-credentials",
+         "GetConnectionCredentials, answers never read",
+         {actor_of({.speech = driver_calls("GetConnectionCredentials",
+                                           [](auto, auto) { return "org.freedesktop.DBus"; }),
+                    .reading = Reading::Nothing})}},
+        {"match-rules",
+         "adds match rules, each different, for ever",
+         {speaker(driver_calls(
+             "AddMatch",
+             [](auto, auto nth) { return fmt::format("interface='org.example.I{}'", nth); }))}},
+        {"names", "requests names for ever", {speaker(name_requests([](auto, auto nth) {
+             return fmt::format("org.example.Name{}", nth);
+         }))}},
+        {"waiting-owners",
+         "250 connections wait for the same names",
+         {actor_of({.connections = kMany, .speech = name_requests([](auto, auto nth) {
+                                              return fmt::format("org.example.Name{}", nth % 5000);
+                                          })})}},
+        {"name-churn", "a name comes and goes", {speaker(name_churn("Churn"))}},
+    };
+}
+
+std::vector<Attack> at_many() {
+    const auto flood = broadcasts(kKiB);
+    return {
+        {"unheard-broadcasts", "signals that nobody hears", {speaker(broadcasts(100))}},
+        {"slow-subscribers",
+         "a flood of signals for 1,000 subscribers who read 16 KiB a second each",
+         {actor_of({.connections = 1000,
+                    .rules = {broadcast_rule()},
+                    .reading = Reading::Drips,
+                    .drip_bytes = 16 * kKiB,
+                    .hears_on_record = true}),
+          speaker(flood.on_record())}},
+        {"dripping-subscriber",
+         "one of eleven subscribers reads one signal a second",
+         {actor_of({.connections = 10, .rules = {broadcast_rule()}}),
+          actor_of({.rules = {broadcast_rule()},
+                    .reading = Reading::Drips,
+                    .drip_bytes = 1200,
+                    .hears_on_record = true}),
+          speaker(flood.on_record())}},
+        {"deaf-monitor",
+         "a monitor that never reads, while somebody floods one who does",
+         {actor_of({.monitors = true, .reading = Reading::Nothing}), reader("Sink"),
+          speaker(calls("Sink", kKiB, Reply::NotWanted).on_record())}},
+    };
+}
+
+std::vector<Attack> with_descriptors_and_replies() {
+    auto own_socket = self_caller(calls_with_descriptors("Self", 1));
+    own_socket.attachment = Attachment::ItsOwnSocket;
+    return {
+        {"descriptors",
+         "16 files with each message for one who does not read",
+         {actor_of({.name = "Deaf", .reading = Reading::Nothing}),
+          actor_of({.speech = calls_with_descriptors("Deaf", 16),
+                    .attachment = Attachment::SixteenFiles})}},
+        {"nested-sockets",
+         "a connection sends itself its own socket",
+         {actor_of(std::move(own_socket))}},
+        {"reply-storm",
+         "replies that nobody has asked for",
+         {reader("Sink"), speaker(replies("Sink"))}},
+        {"huge-replies",
+         "replies of 1 MiB for one who asks and does not read",
+         {actor_of({.name = "Replier", .reply_bytes = kMiB}),
+          actor_of({.speech = calls("Replier", 16, Reply::Wanted), .reading = Reading::Nothing})}},
+    };
+}
+
+std::vector<Attack> by_being_there() {
+    return {
+        {"connections", "holds up to 2,000 connections", {connection_hoarder(2000)}},
+        {"connection-churn", "joins and leaves", {connection_churner()}},
+        {"half-auth", "1,000 logins that go on a byte at a time", {half_authenticated(1000)}},
+        {"half-messages",
+         "250 connections send 1 MiB of a message of 32 MiB",
+         {half_messages(kMany)}},
+        {"stopped-peer",
+         "no attack: a subscriber is stopped on a quiet bus",
+         {stopped_subscriber()}},
+    };
+}
+
+}  // namespace
+
+const std::vector<Attack>& all_attacks() {
+    static const auto kAttacks = [] {
+        std::vector<Attack> all;
+        for (const auto& some : {at_a_receiver(), at_the_bus(), at_many(),
+                                 with_descriptors_and_replies(), by_being_there()}) {
+            all.insert(all.end(), some.begin(), some.end());
+        }
+        return all;
+    }();
+    return kAttacks;
+}
+
+}  // namespace buzon::flood

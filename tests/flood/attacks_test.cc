@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of attacks, without a bus.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/flood/role.h"
+#include "tests/flood/speech.h"
+
+namespace buzon::flood {
+namespace {
+
+TEST(AllAttacks, HaveNamesOfTheirOwnAndACast) {
+    std::set<std::string_view> names;
+    for (const auto& attack : all_attacks()) {
+        EXPECT_TRUE(names.insert(attack.name).second) << attack.name;
+        EXPECT_FALSE(attack.about.empty()) << attack.name;
+        EXPECT_FALSE(attack.cast.empty()) << attack.name;
+    }
+}
+
+TEST(Speech, BecomesAMessageThatABusTakes) {
+    const auto text = [](std::size_t, std::uint64_t nth) {
+        return "org.example.N" + std::to_string(nth);
+    };
+    const Speech speeches[] = {
+        calls("A", 100, Reply::Wanted), signals("A", 100),   broadcasts(100),
+        calls_with_descriptors("A", 3), replies("A"),        driver_calls("GetId"),
+        driver_calls("AddMatch", text), name_requests(text), name_churn("A")};
+    for (const auto& speech : speeches) {
+        const auto message = speech.write(0, 1);
+        EXPECT_EQ(load::size_of_message(message), message.size());
+        EXPECT_NO_THROW(static_cast<void>(load::header_of(message)));
+    }
+}
+
+TEST(Speech, AHugeMessageStaysWithinWhatAMessageMayHold) {
+    constexpr std::size_t kBody = std::size_t{126} << 20;
+    const auto message = calls("A", kBody, Reply::NotWanted).write(0, 0);
+    EXPECT_GE(message.size(), kBody);
+    EXPECT_LE(message.size(), bus::kMaxMessageBytes);
+    EXPECT_EQ(load::header_of(message).signature, "ayay");
+}
+
+}  // namespace
+}  // namespace buzon::flood

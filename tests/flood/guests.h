@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Innocents who belong to one attack: what the bus does to them counts as harm.
+#pragma once
+
+#include <string_view>
+
+#include "tests/flood/role.h"
+
+namespace buzon::flood {
+
+/// Subscribes to the publisher's news, is stopped while the attack lasts, and lives on then.
+[[nodiscard]] Actor stopped_subscriber();
+/// Sends ten small messages a second to attack_name(`to`), whom others flood: each must be taken.
+[[nodiscard]] Actor modest_sender(std::string_view to);
+
+}  // namespace buzon::flood

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// buzon-flood: attacks on buzond, dbus-daemon and dbus-broker, one after the other in one run.
+//
+// What is measured. Eight good pairs offer a fixed load, a quarter of what the bus carries, and
+// their calls fall due by the clock, so that a bus that stops for a second shows as a second of
+// latency for every call of it. The baseline beside it has as many processes that burn CPU off the
+// bus as the attack has active ones: the difference is the bus, not the scheduler. Others idle, or
+// join each 200 ms. Everything that was accepted is looked for at its receiver.
+//
+// Exit status: 0, buzond meets all goals asked for; 1, it does not; 2, nothing could be measured.
+#include <fmt/format.h>
+#include <stdlib.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/flood/options.h"
+#include "tests/flood/report.h"
+#include "tests/flood/scene.h"
+
+namespace buzon::flood {
+namespace {
+
+constexpr int kGoalMissed = 1;
+constexpr int kNotMeasured = 2;
+constexpr double kShareOfCapacity = 0.25;
+
+/// Of several tries, because others' work on the machine can only make it less.
+double best_capacity_of(const load::BusProgram& bus) {
+    constexpr int kTries = 4;
+    double best = 0;
+    for (int i = 0; i < kTries; ++i)
+        best = std::max(best, capacity_of(bus));
+    return best;
+}
+
+void warn_of_load() {
+    constexpr double kQuiet = 0.5;
+    double load = 0;
+    if (::getloadavg(&load, 1) != 1 || load < kQuiet) return;
+    fmt::print(stderr, "the machine is busy (load {:.1f}): latencies will show that\n", load);
+}
+
+std::map<std::string, double> rates_of(const Options& options) {
+    std::map<std::string, double> rates;
+    for (const auto& bus : options.buses) {
+        const double rate =
+            options.rate > 0 ? options.rate : best_capacity_of(bus) * kShareOfCapacity;
+        rates[bus.name] = rate;
+        if (!options.json) fmt::print("{}: good pairs offer {:.0f} calls/s\n", bus.name, rate);
+    }
+    return rates;
+}
+
+/// Buses take turns within a round, so that what slows the machine for a while slows all of them.
+std::vector<Outcome> play_on_all(const Attack& attack,
+                                 const Options& options,
+                                 const std::map<std::string, double>& rates) {
+    std::vector<std::vector<Outcome>> rounds(options.buses.size());
+    for (unsigned round = 0; round < options.rounds; ++round) {
+        for (std::size_t i = 0; i < options.buses.size(); ++i) {
+            const auto& bus = options.buses[i];
+            rounds[i].push_back(play_scene(attack, bus, rates.at(bus.name), options.seconds));
+        }
+    }
+    std::vector<Outcome> outcomes;
+    for (auto& each : rounds)
+        outcomes.push_back(summed_up(std::move(each)));
+    return outcomes;
+}
+
+int run(int argc, char** argv) {
+    const auto options = parse_options(argc, argv);
+    if (options.buses.empty()) {
+        fmt::print(stderr, "buzon-flood: there is no bus to attack\n");
+        return kNotMeasured;
+    }
+    warn_of_load();
+    const auto rates = rates_of(options);
+    if (!options.json) fmt::print("\n{}", table_heading());
+    std::vector<Outcome> outcomes;
+    for (const auto& attack : options.attacks) {
+        for (auto& outcome : play_on_all(attack, options, rates)) {
+            if (!options.json) {
+                fmt::print("{}", row_of(outcome, options.goals, options.bounds));
+            }
+            outcomes.push_back(std::move(outcome));
+        }
+        std::fflush(stdout);
+    }
+    if (options.json) {
+        fmt::print("{}\n", json_of(outcomes, options.goals, options.bounds));
+    } else {
+        fmt::print("\n{}", summary_of(outcomes, options.goals, options.bounds));
+    }
+    return all_hold(outcomes, "buzond", options.goals, options.bounds) ? 0 : kGoalMissed;
+}
+
+}  // namespace
+}  // namespace buzon::flood
+
+int main(int argc, char** argv) {
+    try {
+        return buzon::flood::run(argc, argv);
+    } catch (const std::exception& failure) {
+        fmt::print(stderr, "buzon-flood: {}\n", failure.what());
+        return buzon::flood::kNotMeasured;
+    }
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/flood/speech.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace buzon::flood {
+namespace {
+
+using bus::MessageType;
+
+constexpr std::string_view kInterface = "org.buzon.Flood";
+constexpr std::string_view kPath = "/org/buzon/Flood";
+// An array holds 64 MiB at most, so larger bodies have two.
+constexpr std::size_t kMostInArray = std::size_t{63} << 20;
+
+std::string_view signature_of(std::size_t body_bytes) {
+    return body_bytes > kMostInArray ? "ayay" : "ay";
+}
+
+void write_filler(bus::WireWriter& body, std::size_t bytes) {
+    const auto array = body.begin_array('y');
+    for (std::size_t i = 0; i < bytes; ++i)
+        body.write_byte(static_cast<std::uint8_t>(i));
+    body.end_array(array);
+}
+
+load::BodyWriter filler(std::size_t bytes) {
+    return [bytes](bus::WireWriter& body) {
+        write_filler(body, std::min(bytes, kMostInArray));
+        if (bytes > kMostInArray) write_filler(body, bytes - kMostInArray);
+    };
+}
+
+/// Made when it is first said, in the process that says it: some are large.
+template <typename Make>
+Speech always(Make make) {
+    return {.write = [make](std::size_t, std::uint64_t) { return make(); }};
+}
+
+/// Without a destination it is a broadcast.
+load::Bytes message_of(bus::MessageType type,
+                       std::string_view destination,
+                       std::size_t body_bytes,
+                       Reply reply) {
+    return load::make_message(
+        {.type = type,
+         .flags = reply == Reply::Wanted ? std::uint8_t{0} : bus::kFlagNoReplyExpected,
+         .path = kPath,
+         .interface = kInterface,
+         .member = "Flood",
+         .destination = destination,
+         .signature = signature_of(body_bytes)},
+        filler(body_bytes));
+}
+
+}  // namespace
+
+Speech Speech::on_record() const {
+    auto recorded = *this;
+    recorded.is_on_record = true;
+    return recorded;
+}
+
+std::string attack_name(std::string_view name) {
+    return fmt::format("org.buzon.Flood.{}", name);
+}
+
+Speech calls(std::string_view to, std::size_t body_bytes, Reply reply) {
+    return always([name = attack_name(to), body_bytes, reply] {
+        return message_of(MessageType::MethodCall, name, body_bytes, reply);
+    });
+}
+
+Speech signals(std::string_view to, std::size_t body_bytes) {
+    return always([name = attack_name(to), body_bytes] {
+        return message_of(MessageType::Signal, name, body_bytes, Reply::NotWanted);
+    });
+}
+
+Speech broadcasts(std::size_t body_bytes) {
+    return always(
+        [body_bytes] { return message_of(MessageType::Signal, {}, body_bytes, Reply::NotWanted); });
+}
+
+std::string broadcast_rule() {
+    return fmt::format("type='signal',interface='{}'", kInterface);
+}
+
+Speech calls_with_descriptors(std::string_view to, std::uint32_t count) {
+    return always([name = attack_name(to), count] {
+        return load::make_call({.flags = bus::kFlagNoReplyExpected,
+                                .unix_fds = count,
+                                .path = kPath,
+                                .interface = kInterface,
+                                .member = "Take",
+                                .destination = name,
+                                .signature = "h"},
+                               [](bus::WireWriter& body) { body.write_uint32(0); });
+    });
+}
+
+Speech replies(std::string_view to) {
+    return always([name = attack_name(to)] { return load::make_reply(name); });
+}
+
+Speech driver_calls(std::string_view member) {
+    return always([name = std::string(member)] { return load::make_driver_call(name); });
+}
+
+Speech driver_calls(std::string_view member, TextWriter text) {
+    return {.write =
+                [member = std::string(member), text = std::move(text)](std::size_t speaker,
+                                                                       std::uint64_t nth) {
+                    const auto argument = text(speaker, nth);
+                    return load::make_driver_call(
+                        member, "s", [&](bus::WireWriter& body) { body.write_string(argument); });
+                },
+            .varies = true};
+}
+
+Speech name_requests(TextWriter text) {
+    return {.write =
+                [text = std::move(text)](std::size_t speaker, std::uint64_t nth) {
+                    const auto name = text(speaker, nth);
+                    return load::make_driver_call("RequestName", "su", [&](bus::WireWriter& body) {
+                        body.write_string(name);
+                        body.write_uint32(0);
+                    });
+                },
+            .varies = true};
+}
+
+Speech name_churn(std::string_view name) {
+    return {.write =
+                [name = attack_name(name)](std::size_t, std::uint64_t nth) {
+                    const bool request = nth % 2 == 0;
+                    return load::make_driver_call(request ? "RequestName" : "ReleaseName",
+                                                  request ? "su" : "s", [&](bus::WireWriter& body) {
+                                                      body.write_string(name);
+                                                      if (request) body.write_uint32(0);
+                                                  });
+                },
+            .varies = true};
+}
+
+load::Bytes large_reply(std::string_view destination, std::size_t body_bytes) {
+    return load::make_message({.type = MessageType::MethodReturn,
+                               .flags = bus::kFlagNoReplyExpected,
+                               .reply_serial = 1,
+                               .destination = destination,
+                               .signature = signature_of(body_bytes)},
+                              filler(body_bytes));
+}
+
+}  // namespace buzon::flood

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an attacker says: messages to be sent again and again, each with a serial of its own.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "tests/load/messages.h"
+
+namespace buzon::flood {
+
+/// The message number `nth` of the connection `speaker` of a process.
+using Writer = std::function<load::Bytes(std::size_t speaker, std::uint64_t nth)>;
+
+struct Speech {
+    Writer write;
+    bool varies = false;  // else `nth` makes no difference, and it is written once
+    /// The receiver looks for each message by its serial. For one connection of a cast.
+    bool is_on_record = false;
+
+    [[nodiscard]] bool is_silence() const { return !write; }
+    [[nodiscard]] Speech on_record() const;
+};
+
+enum class Reply { Wanted, NotWanted };
+
+[[nodiscard]] std::string attack_name(std::string_view name);
+
+/// Calls and signals to the owner of attack_name(`to`), with about `body_bytes` in their body.
+[[nodiscard]] Speech calls(std::string_view to, std::size_t body_bytes, Reply reply);
+[[nodiscard]] Speech signals(std::string_view to, std::size_t body_bytes);
+/// Calls of that kind that carry `count` descriptors; the speaker attaches them.
+[[nodiscard]] Speech calls_with_descriptors(std::string_view to, std::uint32_t count);
+[[nodiscard]] Speech broadcasts(std::size_t body_bytes);
+/// The rule of those who hear broadcasts().
+[[nodiscard]] std::string broadcast_rule();
+/// Returns that nobody has asked for, for whoever owns attack_name(`to`).
+[[nodiscard]] Speech replies(std::string_view to);
+/// Calls of the bus without arguments.
+[[nodiscard]] Speech driver_calls(std::string_view member);
+/// Calls of the bus with one text, which `text` gives.
+using TextWriter = std::function<std::string(std::size_t speaker, std::uint64_t nth)>;
+[[nodiscard]] Speech driver_calls(std::string_view member, TextWriter text);
+/// RequestName, queueing, for what `text` gives.
+[[nodiscard]] Speech name_requests(TextWriter text);
+
+/// RequestName and ReleaseName of attack_name(`name`) in turn.
+[[nodiscard]] Speech name_churn(std::string_view name);
+
+/// A method return with `body_bytes` to `destination`.
+[[nodiscard]] load::Bytes large_reply(std::string_view destination, std::size_t body_bytes);
+
+}  // namespace buzon::flood
