@@ -78,7 +78,8 @@ private:
     void on_violation(Peer& peer, std::string_view what) override;
     void on_hang_up(Peer& peer) override;
     void retire(Peer& peer, std::string_view reason) override;
-    bus::Result<void, Refusal> reload_configuration(Peer& caller, std::uint32_t serial) override {
+    bus::Result<void, ErrorReply> reload_configuration(Peer& caller,
+                                                       std::uint32_t serial) override {
         return reload_.request(caller, serial);
     }
     void apply(Settings settings) override;

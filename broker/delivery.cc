@@ -118,7 +118,7 @@ void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route
 
 /// An error addressed to the sender, who never gets it: only monitors do. Compat: where the sender
 /// is the driver, dbus-daemon shows an error from the driver to itself.
-void Delivery::tell_monitors_of_refusal(const Passage& passage, const Refusal& refusal) {
+void Delivery::tell_monitors_of_refusal(const Passage& passage, const ErrorReply& refusal) {
     if (state_.monitor_matches.size() == 0) return;
     refusal_builder_.start_body().write_string(refusal.text);
     const auto error = refusal_builder_.build({

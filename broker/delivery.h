@@ -71,7 +71,7 @@ public:
 
 private:
     void deliver_to_monitor(const bus::OutgoingMessage& message, Peer& monitor);
-    void tell_monitors_of_refusal(const Passage& passage, const Refusal& refusal);
+    void tell_monitors_of_refusal(const Passage& passage, const ErrorReply& refusal);
     [[nodiscard]] std::uint32_t next_serial();
 
     BusState& state_;

@@ -88,8 +88,8 @@ void Dispatcher::to_driver(Peer& sender,
     }
 }
 
-bus::Result<void, Refusal> Dispatcher::judge_call_to_driver(const Peer& sender,
-                                                            const bus::Header& header) const {
+bus::Result<void, ErrorReply> Dispatcher::judge_call_to_driver(const Peer& sender,
+                                                               const bus::Header& header) const {
     if (!is_known_type(header.type))
         return refuse(bus::error_name::kAccessDenied,
                       "Message bus will not accept messages of "
@@ -124,9 +124,9 @@ void Dispatcher::to_one(Peer& sender, const bus::OutgoingMessage& message) {
     }
 }
 
-bus::Result<void, Refusal> Dispatcher::deliver(Peer& sender,
-                                               Peer* receiver,
-                                               const bus::OutgoingMessage& message) {
+bus::Result<void, ErrorReply> Dispatcher::deliver(Peer& sender,
+                                                  Peer* receiver,
+                                                  const bus::OutgoingMessage& message) {
     const bus::Header& header = message.header;
     if (!receiver) {
         if (header.flags & bus::kFlagNoAutoStart)
@@ -156,9 +156,9 @@ bus::Result<void, Refusal> Dispatcher::deliver(Peer& sender,
     return {};
 }
 
-bus::Result<void, Refusal> Dispatcher::expect_reply(const Peer& sender,
-                                                    const Peer& receiver,
-                                                    const bus::Header& header) {
+bus::Result<void, ErrorReply> Dispatcher::expect_reply(const Peer& sender,
+                                                       const Peer& receiver,
+                                                       const bus::Header& header) {
     const auto expected =
         state_.replies.expect({sender.id(), receiver.id(), header.serial}, state_.loop.now());
     if (expected) return {};

@@ -41,14 +41,14 @@ private:
     void to_driver(Peer& sender, const bus::Message& message, const bus::OutgoingMessage& stamped);
     void to_one(Peer& sender, const bus::OutgoingMessage& message);
     [[nodiscard]] Peer* resolve(std::string_view destination) const;
-    bus::Result<void, Refusal> deliver(Peer& sender,
-                                       Peer* receiver,
-                                       const bus::OutgoingMessage& message);
-    bus::Result<void, Refusal> expect_reply(const Peer& sender,
-                                            const Peer& receiver,
-                                            const bus::Header& header);
-    bus::Result<void, Refusal> judge_call_to_driver(const Peer& sender,
-                                                    const bus::Header& header) const;
+    bus::Result<void, ErrorReply> deliver(Peer& sender,
+                                          Peer* receiver,
+                                          const bus::OutgoingMessage& message);
+    bus::Result<void, ErrorReply> expect_reply(const Peer& sender,
+                                               const Peer& receiver,
+                                               const bus::Header& header);
+    bus::Result<void, ErrorReply> judge_call_to_driver(const Peer& sender,
+                                                       const bus::Header& header) const;
 
     BusState& state_;
     bus::BlockPool& pool_;

@@ -32,7 +32,7 @@ Driver::Outcome Driver::handle(Peer& caller, const bus::OutgoingMessage& message
     return run((*method)->id, call);
 }
 
-bus::Result<const DriverMethod*, Refusal> Driver::find_method(const bus::Header& header) const {
+bus::Result<const DriverMethod*, ErrorReply> Driver::find_method(const bus::Header& header) const {
     bool interface_is_here = header.interface.empty();
     for (const DriverInterface& interface : driver_interfaces()) {
         if (!is_at(interface, header.path)) continue;
@@ -45,22 +45,22 @@ bus::Result<const DriverMethod*, Refusal> Driver::find_method(const bus::Header&
         fmt::format("{} does not understand message {}", bus::kDriverName, header.member));
 }
 
-std::optional<Refusal> Driver::check_call(const Peer& caller,
-                                          const bus::Header& header,
-                                          const DriverMethod& method) const {
+std::optional<ErrorReply> Driver::check_call(const Peer& caller,
+                                             const bus::Header& header,
+                                             const DriverMethod& method) const {
     if (method.condition == DriverCondition::Privileged && !is_privileged(caller))
-        return Refusal{
+        return ErrorReply{
             bus::error_name::kAccessDenied,
             fmt::format("Method '{}' is only for root and for the owner of this bus", method.name)};
     if (method.condition == DriverCondition::CanonicalPath && header.path != bus::kDriverPath)
-        return Refusal{bus::error_name::kAccessDenied,
-                       fmt::format("Method '{}' is only available at the canonical object path "
-                                   "'{}'",
-                                   method.name, bus::kDriverPath)};
+        return ErrorReply{bus::error_name::kAccessDenied,
+                          fmt::format("Method '{}' is only available at the canonical object path "
+                                      "'{}'",
+                                      method.name, bus::kDriverPath)};
     if (header.signature != method.in)
-        return Refusal{bus::error_name::kInvalidArgs,
-                       fmt::format("Call to {} has wrong args ({}, expected {})", method.name,
-                                   header.signature, method.in)};
+        return ErrorReply{bus::error_name::kInvalidArgs,
+                          fmt::format("Call to {} has wrong args ({}, expected {})", method.name,
+                                      header.signature, method.in)};
     return std::nullopt;
 }
 
@@ -115,17 +115,18 @@ Peer* Driver::find_owner(std::string_view name) const {
     return owner ? state_.peers.find(*owner) : nullptr;
 }
 
-bus::Result<Peer*, Refusal> Driver::owner_for(std::string_view what, std::string_view name) const {
+bus::Result<Peer*, ErrorReply> Driver::owner_for(std::string_view what,
+                                                 std::string_view name) const {
     if (Peer* owner = find_owner(name)) return owner;
     return refuse(
         bus::error_name::kNameHasNoOwner,
         fmt::format("Could not get {} of name '{}': no such name", what, bus::printable(name)));
 }
 
-Refusal Driver::limit_reached(const Peer& peer,
-                              std::string_view what,
-                              std::string_view limit,
-                              std::uint64_t value) const {
+ErrorReply Driver::limit_reached(const Peer& peer,
+                                 std::string_view what,
+                                 std::string_view limit,
+                                 std::uint64_t value) const {
     auto text = fmt::format(
         "Connection \"{}\" is not allowed to {} (increase limits in "
         "configuration file if required; {}={})",
@@ -139,7 +140,7 @@ bool Driver::has_room_for(const bus::WireWriter& body, std::size_t bytes) {
     return body.size() + bytes + kOverheadPerElement <= bus::kMaxArrayBytes;
 }
 
-Refusal Driver::too_large(std::string_view what) {
+ErrorReply Driver::too_large(std::string_view what) {
     return {bus::error_name::kLimitsExceeded,
             fmt::format("{} do not fit into one message (arrays have at most {} bytes)", what,
                         bus::kMaxArrayBytes)};

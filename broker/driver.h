@@ -28,7 +28,8 @@ namespace buzon::broker {
 class DriverHost {
 public:
     /// Has the configuration read again; the call is answered when that is done.
-    virtual bus::Result<void, Refusal> reload_configuration(Peer& caller, std::uint32_t serial) = 0;
+    virtual bus::Result<void, ErrorReply> reload_configuration(Peer& caller,
+                                                               std::uint32_t serial) = 0;
     /// A connection is complete, so that there is room for another one on its way.
     virtual void on_connection_completed() = 0;
     /// `callee` will not answer any more; its callers get NoReply.
@@ -54,20 +55,20 @@ public:
 
     /// Carries out a call. Other messages are accepted and ignored.
     /// Errors: what the caller gets as a D-Bus error.
-    bus::Result<void, Refusal> handle(Peer& caller, const bus::OutgoingMessage& message);
+    bus::Result<void, ErrorReply> handle(Peer& caller, const bus::OutgoingMessage& message);
     /// A call without a destination: the connection's own Peer and Introspectable.
     void answer_as_connection(Peer& caller, const bus::Header& header);
     /// After every attempt to load a configuration.
     void announce_activatable_services();
 
 private:
-    using Outcome = bus::Result<void, Refusal>;
+    using Outcome = bus::Result<void, ErrorReply>;
 
-    [[nodiscard]] bus::Result<const DriverMethod*, Refusal> find_method(
+    [[nodiscard]] bus::Result<const DriverMethod*, ErrorReply> find_method(
         const bus::Header& header) const;
-    [[nodiscard]] std::optional<Refusal> check_call(const Peer& caller,
-                                                    const bus::Header& header,
-                                                    const DriverMethod& method) const;
+    [[nodiscard]] std::optional<ErrorReply> check_call(const Peer& caller,
+                                                       const bus::Header& header,
+                                                       const DriverMethod& method) const;
     Outcome run(DriverMethodId id, DriverCall& call);
 
     Outcome hello(DriverCall& call);
@@ -81,7 +82,7 @@ private:
     Outcome add_match(DriverCall& call);
     Outcome remove_match(DriverCall& call);
     Outcome become_monitor(DriverCall& call);
-    [[nodiscard]] bus::Result<std::vector<MatchRule>, Refusal> read_monitor_rules(
+    [[nodiscard]] bus::Result<std::vector<MatchRule>, ErrorReply> read_monitor_rules(
         DriverCall& call) const;
 
     Outcome start_service_by_name(DriverCall& call);
@@ -111,7 +112,7 @@ private:
     Outcome explain_policy(DriverCall& call);
     Outcome explain_own_policy(DriverCall& call);
     Outcome explain_connect_policy(DriverCall& call);
-    [[nodiscard]] bus::Result<PolicyQuestion, Refusal> read_question(DriverCall& call) const;
+    [[nodiscard]] bus::Result<PolicyQuestion, ErrorReply> read_question(DriverCall& call) const;
     [[nodiscard]] PolicyParty policy_party(const AskedParty& asked) const;
     [[nodiscard]] static policy::MessageFacts facts_of(const PolicyQuestion& question,
                                                        const PolicyParty& sender);
@@ -124,25 +125,25 @@ private:
                                                                  const PolicyParty& sender,
                                                                  const PolicyParty& receiver) const;
 
-    [[nodiscard]] std::optional<Refusal> check_requested_name(const Peer& caller,
-                                                              std::string_view name,
-                                                              std::string_view action) const;
-    [[nodiscard]] std::optional<Refusal> check_may_own(const Peer& caller,
-                                                       std::string_view name) const;
+    [[nodiscard]] std::optional<ErrorReply> check_requested_name(const Peer& caller,
+                                                                 std::string_view name,
+                                                                 std::string_view action) const;
+    [[nodiscard]] std::optional<ErrorReply> check_may_own(const Peer& caller,
+                                                          std::string_view name) const;
     [[nodiscard]] Peer* find_owner(std::string_view name) const;
-    [[nodiscard]] bus::Result<Peer*, Refusal> owner_for(std::string_view what,
-                                                        std::string_view name) const;
+    [[nodiscard]] bus::Result<Peer*, ErrorReply> owner_for(std::string_view what,
+                                                           std::string_view name) const;
     [[nodiscard]] bool is_privileged(const Peer& peer) const;
-    Refusal limit_reached(const Peer& peer,
-                          std::string_view what,
-                          std::string_view limit,
-                          std::uint64_t value) const;
+    ErrorReply limit_reached(const Peer& peer,
+                             std::string_view what,
+                             std::string_view limit,
+                             std::uint64_t value) const;
     void write_properties(bus::WireWriter& body) const;
     void write_feature_list(bus::WireWriter& body) const;
 
     /// Whether one more element fits into the array that `body` is being filled with.
     [[nodiscard]] static bool has_room_for(const bus::WireWriter& body, std::size_t bytes);
-    [[nodiscard]] static Refusal too_large(std::string_view what);
+    [[nodiscard]] static ErrorReply too_large(std::string_view what);
 
     bus::WireWriter& start_reply() { return delivery_.start_body(); }
     /// Sends what start_reply() has taken.
@@ -163,9 +164,9 @@ private:
 };
 
 /// Shorthand for handlers.
-[[nodiscard]] inline bus::Unexpected<Refusal> refuse(std::string_view error_name,
-                                                     std::string text) {
-    return bus::Unexpected{Refusal{error_name, std::move(text)}};
+[[nodiscard]] inline bus::Unexpected<ErrorReply> refuse(std::string_view error_name,
+                                                        std::string text) {
+    return bus::Unexpected{ErrorReply{error_name, std::move(text)}};
 }
 
 }  // namespace buzon::broker

@@ -12,7 +12,7 @@ namespace buzon::broker {
 
 namespace {
 
-bus::Result<MatchRule, Refusal> parse_rule(std::string_view text) {
+bus::Result<MatchRule, ErrorReply> parse_rule(std::string_view text) {
     auto rule = parse_match_rule(text);
     if (rule) return std::move(*rule);
     const auto name = rule.error() == MatchRuleError::TooLong ? bus::error_name::kLimitsExceeded
@@ -56,7 +56,7 @@ Driver::Outcome Driver::remove_match(DriverCall& call) {
 
 /// The rules of BecomeMonitor; none given means one that matches everything. Counted while they are
 /// read, because a message has room for millions of them.
-bus::Result<std::vector<MatchRule>, Refusal> Driver::read_monitor_rules(DriverCall& call) const {
+bus::Result<std::vector<MatchRule>, ErrorReply> Driver::read_monitor_rules(DriverCall& call) const {
     const auto limit = state_.settings.limits.max_match_rules_per_connection;
     std::vector<MatchRule> rules;
     const auto end = call.arguments.enter_array('s');

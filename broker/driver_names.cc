@@ -38,25 +38,26 @@ Driver::Outcome Driver::hello(DriverCall& call) {
     return {};
 }
 
-std::optional<Refusal> Driver::check_requested_name(const Peer& caller,
-                                                    std::string_view name,
-                                                    std::string_view action) const {
+std::optional<ErrorReply> Driver::check_requested_name(const Peer& caller,
+                                                       std::string_view name,
+                                                       std::string_view action) const {
     if (!bus::is_bus_name(name))
-        return Refusal{bus::error_name::kInvalidArgs,
-                       fmt::format("Requested bus name \"{}\" is not valid", bus::printable(name))};
+        return ErrorReply{
+            bus::error_name::kInvalidArgs,
+            fmt::format("Requested bus name \"{}\" is not valid", bus::printable(name))};
     if (name.front() == ':')
-        return Refusal{
+        return ErrorReply{
             bus::error_name::kInvalidArgs,
             fmt::format("Cannot {} a service starting with ':' such as \"{}\"", action, name)};
     if (name == bus::kDriverName)
-        return Refusal{bus::error_name::kInvalidArgs,
-                       fmt::format("Connection \"{}\" is not allowed to {} the service \"{}\" "
-                                   "because it is reserved for D-Bus' use only",
-                                   caller.unique_name(), action, name)};
+        return ErrorReply{bus::error_name::kInvalidArgs,
+                          fmt::format("Connection \"{}\" is not allowed to {} the service \"{}\" "
+                                      "because it is reserved for D-Bus' use only",
+                                      caller.unique_name(), action, name)};
     return std::nullopt;
 }
 
-std::optional<Refusal> Driver::check_may_own(const Peer& caller, std::string_view name) const {
+std::optional<ErrorReply> Driver::check_may_own(const Peer& caller, std::string_view name) const {
     if (auto verdict = judge_.decide_own(caller, name); !verdict) return verdict.error();
     // The unique name counts too, and so do names that it waits for.
     const auto limit = state_.settings.limits.max_names_per_connection;

@@ -149,7 +149,7 @@ Driver::PolicyParty Driver::policy_party(const AskedParty& asked) const {
     return party;
 }
 
-bus::Result<PolicyQuestion, Refusal> Driver::read_question(DriverCall& call) const {
+bus::Result<PolicyQuestion, ErrorReply> Driver::read_question(DriverCall& call) const {
     auto question = read_policy_question(call.arguments);
     if (!question) return refuse(bus::error_name::kInvalidArgs, std::move(question).error());
     return *question;

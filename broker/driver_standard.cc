@@ -31,7 +31,7 @@ bool is_driver_interface(std::string_view name) {
     return false;
 }
 
-Refusal unknown_interface(std::string_view name) {
+ErrorReply unknown_interface(std::string_view name) {
     return {bus::error_name::kUnknownInterface,
             fmt::format("Interface \"{}\" not found", bus::printable(name))};
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What one sender has on its way through the bus: bytes and descriptors that receivers' queues
 // hold. It outlives the sender, because its messages do.
-// Invariant: every amount added is taken back exactly once, by the Charge that added it.
+// Invariant: every amount added is taken back exactly once, by the InFlightCharge that added it.
 #pragma once
 
 #include <algorithm>
@@ -57,16 +57,16 @@ private:
 };
 
 /// The receipt for the messages of one sender in one port; its end gives their amount back.
-class Charge {
+class InFlightCharge {
 public:
-    Charge(bus::Ref<InFlight> payer, std::uint64_t bytes, std::uint32_t descriptors)
+    InFlightCharge(bus::Ref<InFlight> payer, std::uint64_t bytes, std::uint32_t descriptors)
         : payer_(std::move(payer)), bytes_(bytes), descriptors_(descriptors) {
         payer_->add(bytes_, descriptors_);
     }
-    Charge(const Charge&) = delete;
-    Charge& operator=(const Charge&) = delete;
-    Charge(Charge&& other) noexcept = default;
-    Charge& operator=(Charge&& other) noexcept {
+    InFlightCharge(const InFlightCharge&) = delete;
+    InFlightCharge& operator=(const InFlightCharge&) = delete;
+    InFlightCharge(InFlightCharge&& other) noexcept = default;
+    InFlightCharge& operator=(InFlightCharge&& other) noexcept {
         if (this != &other) {
             give_back();
             payer_ = std::move(other.payer_);
@@ -76,7 +76,7 @@ public:
         }
         return *this;
     }
-    ~Charge() { give_back(); }
+    ~InFlightCharge() { give_back(); }
 
     /// Adds one message, if `payer` is the one who pays already.
     bool extend(const InFlight& payer, std::uint64_t bytes, std::uint32_t descriptors) {

@@ -151,13 +151,13 @@ bool Judge::permits(const Passage& passage) const {
     return !denial || tolerates(passage, *denial);
 }
 
-std::optional<Refusal> Judge::refusal_of(const Passage& passage) const {
+std::optional<ErrorReply> Judge::refusal_of(const Passage& passage) const {
     const auto denial = find_denial(passage, send_verdict(passage));
     if (!denial || tolerates(passage, *denial)) return std::nullopt;
     return word_refusal(passage, *denial);
 }
 
-bus::Result<void, Refusal> Judge::decide(const Passage& passage) const {
+bus::Result<void, ErrorReply> Judge::decide(const Passage& passage) const {
     const policy::Verdict send = send_verdict(passage);
     if (send.log && admits(kDenials, cause_of(passage))) {
         const auto& files = policy().files();
@@ -172,7 +172,7 @@ bus::Result<void, Refusal> Judge::decide(const Passage& passage) const {
     return bus::Unexpected{word_refusal(passage, *denial)};
 }
 
-bus::Result<void, Refusal> Judge::decide_own(const Peer& peer, std::string_view name) const {
+bus::Result<void, ErrorReply> Judge::decide_own(const Peer& peer, std::string_view name) const {
     const policy::PolicySnapshot& rules = peer.policy(policy());
     if (rules.allows_every_own()) return {};
     const policy::Verdict verdict = rules.may_own(name);
@@ -192,7 +192,7 @@ bus::Result<void, Refusal> Judge::decide_own(const Peer& peer, std::string_view 
     }
     if (is_exempt) return {};
     if (may_know_rules(&peer)) text += "; " + reason;
-    return bus::Unexpected{Refusal{bus::error_name::kAccessDenied, std::move(text)}};
+    return bus::Unexpected{ErrorReply{bus::error_name::kAccessDenied, std::move(text)}};
 }
 
 bool Judge::tolerates(const Passage& passage, const Denial& denial) const {
@@ -236,7 +236,7 @@ bool Judge::may_know_rules(const Peer* peer) const {
     return peer && peer->user() && (*peer->user() == 0 || *peer->user() == state_.identity.owner);
 }
 
-Refusal Judge::word_refusal(const Passage& passage, const Denial& denial) const {
+ErrorReply Judge::word_refusal(const Passage& passage, const Denial& denial) const {
     auto text = describe(passage, denial.what, denial.verdict.matched_rules).known();
     if (may_know_rules(passage.sender)) {
         text += "; " + reason_for_denial(policy(), denial.verdict.rule);
@@ -254,14 +254,14 @@ LogText Judge::word_for_log(const Passage& passage, const Denial& denial) const 
     return text;
 }
 
-bus::Result<void, Refusal> Judge::has_room(const Passage& passage) const {
+bus::Result<void, ErrorReply> Judge::has_room(const Passage& passage) const {
     if (!passage.receiver || is_within_limits(passage.receiver->port())) return {};
     // What this turn has queued has not been offered to the socket yet.
     passage.receiver->port().flush();
     if (is_within_limits(passage.receiver->port())) return {};
     auto text = describe(passage, "Rejected: destination has a full message queue", 0).known();
     state_.log.warning(bus::LogKind{"full queues"}, "{}", text);
-    return bus::Unexpected{Refusal{bus::error_name::kLimitsExceeded, std::move(text)}};
+    return bus::Unexpected{ErrorReply{bus::error_name::kLimitsExceeded, std::move(text)}};
 }
 
 bool Judge::is_within_limits(const Port& port) const {

@@ -2,7 +2,7 @@
 // Asks the policy of both sides of a delivery, and of those who want a name; words the refusals.
 // The log names the rule that decided, with its file and line. So does the error for the sender, if
 // that is root or the owner of the bus; others learn what dbus-daemon tells them.
-// Errors: a Refusal is what the sender gets as a D-Bus error; nothing has happened then.
+// Errors: a ErrorReply is what the sender gets as a D-Bus error; nothing has happened then.
 // In permissive mode there is a line in the log instead.
 #pragma once
 
@@ -18,7 +18,7 @@
 
 namespace buzon::broker {
 
-struct Refusal {
+struct ErrorReply {
     std::string_view error_name;
     std::string text;
 };
@@ -44,15 +44,15 @@ public:
     /// May the message leave its sender for this receiver, and may the receiver have it?
     [[nodiscard]] bool permits(const Passage& passage) const;
     /// The same, with the error for the sender; nothing where it may.
-    [[nodiscard]] std::optional<Refusal> refusal_of(const Passage& passage) const;
+    [[nodiscard]] std::optional<ErrorReply> refusal_of(const Passage& passage) const;
     /// The same, with a line in the log.
-    bus::Result<void, Refusal> decide(const Passage& passage) const;
+    bus::Result<void, ErrorReply> decide(const Passage& passage) const;
     /// May `peer` have that name? With a line in the log.
-    bus::Result<void, Refusal> decide_own(const Peer& peer, std::string_view name) const;
+    bus::Result<void, ErrorReply> decide_own(const Peer& peer, std::string_view name) const;
     /// May not connect: a line in the log.
     void log_refused_connection(const Peer& peer, const policy::Verdict& verdict) const;
     /// Room in the receiver's port? Errors: LimitsExceeded.
-    bus::Result<void, Refusal> has_room(const Passage& passage) const;
+    bus::Result<void, ErrorReply> has_room(const Passage& passage) const;
 
 private:
     /// Which side said no, and why.
@@ -70,7 +70,7 @@ private:
     bool tolerates(const Passage& passage, const Denial& denial) const;
     [[nodiscard]] bool is_permissive(const Peer* peer) const;
     [[nodiscard]] bool may_know_rules(const Peer* peer) const;
-    [[nodiscard]] Refusal word_refusal(const Passage& passage, const Denial& denial) const;
+    [[nodiscard]] ErrorReply word_refusal(const Passage& passage, const Denial& denial) const;
     [[nodiscard]] LogText word_for_log(const Passage& passage, const Denial& denial) const;
     [[nodiscard]] bool admits(bus::LogKind kind, const Peer* whose) const;
     [[nodiscard]] LogText describe(const Passage& passage,

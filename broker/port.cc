@@ -30,7 +30,8 @@ void Port::push(const bus::OutgoingMessage& message, const bus::Ref<InFlight>& p
         entries_.back().charge.extend(*payer, message.size(), descriptors)) {
         entries_.back().end = buffer_.appended();
     } else {
-        entries_.push_back({buffer_.appended(), Charge(payer, message.size(), descriptors)});
+        entries_.push_back(
+            {buffer_.appended(), InFlightCharge(payer, message.size(), descriptors)});
     }
     ++queued_messages_;
     queued_descriptors_ += descriptors;
@@ -85,7 +86,7 @@ void Port::release_sent() {
         Entry& entry = entries_[first_entry_++];
         queued_messages_ -= entry.charge.messages();
         queued_descriptors_ -= entry.charge.descriptors();
-        const Charge given_back = std::move(entry.charge);
+        const InFlightCharge given_back = std::move(entry.charge);
     }
     if (first_entry_ == entries_.size()) {
         entries_.clear();

@@ -54,7 +54,7 @@ private:
     /// Messages of one payer, one behind the other, that end at position `end` of the stream.
     struct Entry {
         std::uint64_t end;
-        Charge charge;
+        InFlightCharge charge;
     };
 
     void schedule_write();

@@ -29,11 +29,11 @@ void Reload::request() {
     want(Urgency::AtOnce);
 }
 
-bus::Result<void, Refusal> Reload::request(const Peer& caller, std::uint32_t serial) {
+bus::Result<void, ErrorReply> Reload::request(const Peer& caller, std::uint32_t serial) {
     const auto urgency = state_.may_administer(caller.user()) ? Urgency::AtOnce : Urgency::InTime;
     if (!has_room_for(caller, urgency)) {
-        return bus::Unexpected{
-            Refusal{bus::error_name::kLimitsExceeded, "Too many calls wait for a reload already"}};
+        return bus::Unexpected{ErrorReply{bus::error_name::kLimitsExceeded,
+                                          "Too many calls wait for a reload already"}};
     }
     answered_by_next_.push_back({caller.id(), serial});
     want(urgency);

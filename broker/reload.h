@@ -87,7 +87,7 @@ public:
     void request();
     /// For a call, which is answered when the configuration has been read.
     /// Errors: LimitsExceeded where too many wait already, of this caller or of all.
-    bus::Result<void, Refusal> request(const Peer& caller, std::uint32_t serial);
+    bus::Result<void, ErrorReply> request(const Peer& caller, std::uint32_t serial);
 
     void on_settings(bus::Result<ReadSettings, LoadFailure> loaded) override;
 
