@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "policy/diff_partners.h"
+
 namespace buzon::policy {
 
 namespace {
@@ -26,19 +28,6 @@ const MessageConditions* conditions_of(const Rule& rule) {
     return nullptr;
 }
 
-/// The name that a rule asks the other party for.
-struct PartyCondition {
-    const std::optional<std::string>* name;
-    NameForm form;
-};
-
-PartyCondition party_of(const Rule& rule) {
-    if (const auto* send = std::get_if<SendRule>(&rule.match)) {
-        return {&send->destination, send->destination_form};
-    }
-    return {&std::get<ReceiveRule>(rule.match).sender, NameForm::Exact};
-}
-
 std::optional<bool> broadcast_of(const Rule& rule) {
     const auto* send = std::get_if<SendRule>(&rule.match);
     return send ? send->broadcast : std::nullopt;
@@ -50,21 +39,20 @@ bool differ(const std::optional<T>& left, const std::optional<T>& right) {
 }
 
 /// Names that meet both conditions.
-std::vector<std::string> party_names(const PartyCondition& rule, const PartyCondition* partner) {
+std::vector<std::string> party_names(const PartyName& rule, const PartyName& partner) {
     std::vector<std::string> names;
-    const auto fits = [](const std::string& name, const PartyCondition& wanted) {
-        if (!*wanted.name) return true;
-        return wanted.form == NameForm::Exact ? name == **wanted.name
-                                              : is_name_below(name, **wanted.name);
+    const auto fits = [](const std::string& name, const PartyName& wanted) {
+        if (!wanted.name) return true;
+        return wanted.form == NameForm::Exact ? name == *wanted.name
+                                              : is_name_below(name, *wanted.name);
     };
     const auto offer = [&](std::string name) {
-        if (fits(name, rule) && (!partner || fits(name, *partner)))
-            names.push_back(std::move(name));
+        if (fits(name, rule) && fits(name, partner)) names.push_back(std::move(name));
     };
-    for (const auto* one : {&rule, partner}) {
-        if (!one || !*one->name) continue;
-        if (one->form == NameForm::Prefix) offer(**one->name + std::string(kBelow));
-        offer(**one->name);
+    for (const auto* one : {&rule, &partner}) {
+        if (!one->name) continue;
+        if (one->form == NameForm::Prefix) offer(*one->name + std::string(kBelow));
+        offer(*one->name);
     }
     if (names.empty()) offer(std::string(kOtherName));
     constexpr std::size_t kMost = 2;
@@ -149,10 +137,8 @@ private:
     }
 
     void with_party(Witness& witness) {
-        const PartyCondition own = party_of(rule_);
-        std::optional<PartyCondition> other;
-        if (partner_) other = party_of(*partner_);
-        for (const std::string& name : party_names(own, other ? &*other : nullptr)) {
+        const PartyName other = partner_ ? party_name_of(*partner_) : PartyName{};
+        for (const std::string& name : party_names(party_name_of(rule_), other)) {
             witness.party = name;
             with_destination(witness);
         }
@@ -200,8 +186,10 @@ std::vector<std::string> witnesses_for(const OwnRule& rule, const std::vector<st
     std::vector<std::string> names{rule.name ? *rule.name + std::string(kBelow)
                                              : std::string(kOtherName)};
     if (rule.name) names.push_back(*rule.name);
-    for (const std::string& name : known) {
-        if (!rule.name || is_name_below(name, *rule.name)) names.push_back(name);
+    const std::string below = rule.name ? *rule.name + "." : "";
+    for (auto name = std::lower_bound(known.begin(), known.end(), below);
+         name != known.end() && name->starts_with(below); ++name) {
+        names.push_back(*name);
     }
     return names;
 }
@@ -215,12 +203,12 @@ bool contradict(const Rule& left, const Rule& right) {
         differ(one->error_name, two->error_name) || one->min_fds > two->max_fds ||
         two->min_fds > one->max_fds)
         return true;
-    const PartyCondition first = party_of(left);
-    const PartyCondition second = party_of(right);
-    if (!*first.name || !*second.name) return false;
-    if (first.form == NameForm::Prefix && is_name_below(**second.name, **first.name)) return false;
-    if (second.form == NameForm::Prefix && is_name_below(**first.name, **second.name)) return false;
-    return **first.name != **second.name;
+    const PartyName first = party_name_of(left);
+    const PartyName second = party_name_of(right);
+    if (!first.name || !second.name) return false;
+    if (first.form == NameForm::Prefix && is_name_below(*second.name, *first.name)) return false;
+    if (second.form == NameForm::Prefix && is_name_below(*first.name, *second.name)) return false;
+    return *first.name != *second.name;
 }
 
 std::string to_text(const Witness& witness, bool is_about_sending) {
@@ -230,6 +218,7 @@ std::string to_text(const Witness& witness, bool is_about_sending) {
     if (broadcast) text += " to all that listen";
     text += fmt::format(" {} {}", is_about_sending ? (broadcast ? "such as" : "to") : "from",
                         witness.party);
+    if (!witness.also.empty()) text += fmt::format(" (who also has {})", witness.also);
     const auto append = [&](std::string_view what, const std::string& value) {
         if (!value.empty()) text += fmt::format(", {} {}", what, value);
     };

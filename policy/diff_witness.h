@@ -23,6 +23,8 @@ struct Witness {
     std::string destination;
     /// The other party's name: the receiver's for send rules, the sender's for receive rules.
     std::string party;
+    /// One more name that it has; may be empty.
+    std::string also;
     bool is_reply = false;
     bool requested_reply = false;
     bool eavesdropping = false;
@@ -33,7 +35,8 @@ struct Witness {
 /// contradict. Both must be send rules, or receive rules. A null partner: of `rule` alone.
 [[nodiscard]] std::vector<Witness> witnesses_for(const Rule& rule, const Rule* partner);
 
-/// Names to which the condition applies; for a rule about many, one of them, and those of `known`.
+/// Names to which the condition applies; for a rule about many, one of them, and those of `known`,
+/// which must be sorted.
 [[nodiscard]] std::vector<std::string> witnesses_for(const OwnRule& rule,
                                                      const std::vector<std::string>& known);
 

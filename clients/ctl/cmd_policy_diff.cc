@@ -104,10 +104,13 @@ Json to_json(const Comparison& comparison) {
     for (const auto& [name, before, after] : comparison.limits)
         limits.push_back(
             {{"name", name}, {"before", limit_json(before)}, {"after", limit_json(after)}});
+    Json cuts = Json::array();
+    for (const auto& [what, asked, of] : comparison.decisions.cuts)
+        cuts.push_back({{"what", what}, {"asked", asked}, {"of", of}});
     return {{"changes", std::move(changes)},
             {"limits", std::move(limits)},
             {"questions", comparison.decisions.questions},
-            {"sampled", comparison.decisions.is_sampled}};
+            {"cuts", std::move(cuts)}};
 }
 
 }  // namespace
@@ -124,8 +127,10 @@ int diff_policies(const Options& options) {
         fmt::print("{}\n", to_text(to_json(comparison), options.json));
     } else {
         print(comparison);
-        if (comparison.decisions.is_sampled)
-            complain("So much differs that only a part of all questions was asked.");
+        for (const auto& [what, asked, of] : comparison.decisions.cuts)
+            complain(
+                fmt::format("Not all questions were asked, for there are too many: {}: {} of {}",
+                            what, asked, of));
     }
     return comparison.has_found_any() ? 1 : 0;
 }

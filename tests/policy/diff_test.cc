@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "policy/diff_pairs.h"
 #include "policy/diff_rules.h"
 #include "policy/name_list.h"
 #include "tests/policy/fake_files.h"
@@ -159,7 +161,9 @@ bool differs_somewhere(const Side& before, const Side& after, Dice& dice) {
             auto message = random_message(dice);
             message.is_reply = message.type == bus::MessageType::MethodReturn ||
                                message.type == bus::MessageType::Error;
-            const NameList party({std::string(dice.pick({"a.b", "a.b.c", "a.c", "x.y"}))});
+            std::vector<std::string> names{std::string(dice.pick({"a.b", "a.b.c", "a.c", "x.y"}))};
+            if (dice.roll(2) == 0) names.emplace_back(dice.pick({"a.b", "a.b.c", "a.c", "a"}));
+            const NameList party(std::move(names));
             const SendQuery send{message, &party, dice.roll(2) == 0};
             if (one->may_send(send).allowed != two->may_send(send).allowed) return true;
             const ReceiveQuery receive{message, &party, dice.roll(2) == 0, dice.roll(2) == 0};
@@ -193,10 +197,158 @@ TEST(Diff, SaysWhenItAskedOnlyAPart) {
     const Side before("<policy context='default'></policy>");
     const Side after("<policy context='default'>" + rules + "</policy>");
     FakeUsers users;
-    EXPECT_FALSE(diff(before.get(), after.get(), users).is_sampled);
-    const auto part = diff(before.get(), after.get(), users, {.rules = 100});
-    EXPECT_TRUE(part.is_sampled);
-    EXPECT_EQ(part.changes.size(), 100U);
+    EXPECT_TRUE(diff(before.get(), after.get(), users).cuts.empty());
+    const auto part = diff(before.get(), after.get(), users, {.alone = 100});
+    ASSERT_EQ(part.cuts.size(), 1U);
+    EXPECT_EQ(part.cuts[0].what, "rules that differ");
+    EXPECT_EQ(part.cuts[0].asked, part.changes.size());
+    EXPECT_EQ(part.cuts[0].of, 3000U);
+    EXPECT_LT(part.changes.size(), 200U);
+}
+
+TEST(Diff, AsksForEverybodyWhomDifferingRulesAreAbout) {
+    std::string policies;
+    for (int i = 0; i < 200; ++i)
+        policies += fmt::format("<policy user='{}'>\n<allow own='a.b'/></policy>", 5000 + i);
+    const Side before(policies);
+    const Side after(policies + "<policy user='5170'>\n<deny own='a.b'/></policy>");
+    EXPECT_EQ(summary(diff_of(before, after)), Lines{"own allowed@172 denied@202"});
+}
+
+const Case kTwoNames[] = {
+    {"swapped rules about different names",
+     "<policy context='default'>\n<deny send_destination='a.b'/>\n<allow send_destination='c.d'/>"
+     "</policy>",
+     "<policy context='default'>\n<allow send_destination='c.d'/>\n<deny send_destination='a.b'/>"
+     "</policy>",
+     {"send allowed@3 denied@3"}},
+    {"senders",
+     "<policy context='default'>\n<deny receive_sender='a.b'/>\n<allow receive_sender='c.d'/>"
+     "</policy>",
+     "<policy context='default'>\n<allow receive_sender='c.d'/>\n<deny receive_sender='a.b'/>"
+     "</policy>",
+     {"receive allowed@3 denied@3"}},
+    {"a name and a prefix, of an interface that both mention",
+     "<policy context='default'>\n<deny send_destination='a.b' send_interface='a.I'/>"
+     "\n<allow send_destination_prefix='c.d'/></policy>",
+     "<policy context='default'>\n<allow send_destination_prefix='c.d'/>"
+     "\n<deny send_destination='a.b' send_interface='a.I'/></policy>",
+     {"send allowed@3 denied@3"}},
+    {"what is said to others now stands behind it",
+     "<policy context='default'>\n<deny send_destination='a.b'/></policy>"
+     "<policy user='alice'>\n<allow send_destination='c.d'/></policy>",
+     "<policy user='alice'>\n<allow send_destination='c.d'/></policy>"
+     "<policy context='mandatory'>\n<deny send_destination='a.b'/></policy>",
+     {"send allowed@3 denied@3"}},
+    {"one of them only logs",
+     "<policy context='default'>\n<allow send_destination='a.b' log='true'/>"
+     "\n<allow send_destination='c.d'/></policy>",
+     "<policy context='default'>\n<allow send_destination='c.d'/>"
+     "\n<allow send_destination='a.b' log='true'/></policy>",
+     {"send allowed@3 allowed+log@3"}},
+    {"rules that say the same",
+     "<policy context='default'>\n<allow send_destination='a.b'/>\n<allow send_destination='c.d'/>"
+     "</policy>",
+     "<policy context='default'>\n<allow send_destination='c.d'/>\n<allow send_destination='a.b'/>"
+     "</policy>",
+     {}},
+    {"rules that no message meets together",
+     "<policy context='default'>\n<deny send_destination='a.b' send_type='signal'/>"
+     "\n<allow send_destination='c.d' send_type='method_call'/></policy>",
+     "<policy context='default'>\n<allow send_destination='c.d' send_type='method_call'/>"
+     "\n<deny send_destination='a.b' send_type='signal'/></policy>",
+     {}},
+    {"what a rule behind both decides",
+     "<policy context='default'>\n<deny send_destination='a.b'/>\n<allow send_destination='c.d'/>"
+     "\n<deny send_destination_prefix='a'/>\n<deny send_destination='c.d'/></policy>",
+     "<policy context='default'>\n<allow send_destination='c.d'/>\n<deny send_destination='a.b'/>"
+     "\n<deny send_destination_prefix='a'/>\n<deny send_destination='c.d'/></policy>",
+     {}},
+};
+
+TEST(Diff, AsksAboutThoseWhoHaveTwoNames) {
+    for (const auto& [about, before, after, expected] : kTwoNames) {
+        const Side one{std::string(before)};
+        const Side two{std::string(after)};
+        const auto found = diff_of(one, two);
+        EXPECT_EQ(summary(found), expected) << about;
+        EXPECT_TRUE(found.cuts.empty()) << about;
+        for (const auto& change : found.changes)
+            EXPECT_NE(change.question.find("(who also has "), std::string::npos) << about;
+    }
+}
+
+TEST(Diff, SaysWhenThereAreTooManyMessagesToThoseWhoHaveTwoNames) {
+    std::string one, two;
+    for (int i = 0; i < 20; ++i) {
+        one += fmt::format("\n<deny send_destination='a.b{0}' send_path='/{0}'/>", i);
+        two += fmt::format("\n<allow send_destination='c.d{0}' send_path='/{0}'/>", i);
+    }
+    const Side before("<policy context='default'>" + one + two + "</policy>");
+    const Side after("<policy context='default'>" + two + one + "</policy>");
+    EXPECT_TRUE(diff_of(before, after).cuts.empty());
+    FakeUsers users;
+    const auto part = diff(before.get(), after.get(), users, {.pair_questions = 100});
+    ASSERT_EQ(part.cuts.size(), 1U);
+    EXPECT_EQ(part.cuts[0].what, "messages to and from those who have two names");
+    const auto fewer = diff(before.get(), after.get(), users, {.pairs = 5});
+    ASSERT_EQ(fewer.cuts.size(), 1U);
+    EXPECT_EQ(fewer.cuts[0].asked, 5U);
+}
+
+/// Whether some two names are decided differently together.
+bool is_discordant(const std::vector<RankedName>& names) {
+    for (const RankedName& one : names) {
+        for (const RankedName& two : names) {
+            const bool differs = one.allowed != two.allowed || one.log != two.log;
+            if (differs && one.before < two.before && one.after > two.after) return true;
+        }
+    }
+    return false;
+}
+
+TEST(DiscordantPairs, FindsOneIfThereIsAny) {
+    unsigned discordant = 0;
+    for (unsigned seed = 0; seed < 2000; ++seed) {
+        Dice dice(seed);
+        std::vector<RankedName> names;
+        for (unsigned i = 0; i < 6; ++i) {
+            const bool allowed = dice.roll(2) == 0;
+            names.push_back({i, i, allowed, allowed && dice.roll(3) == 0});
+        }
+        // Names of one rank are decided by one rule, so this is all that can be.
+        for (std::size_t i = 1; i < names.size(); ++i) {
+            std::swap(names[i].before, names[dice.roll(static_cast<unsigned>(i) + 1)].before);
+            std::swap(names[i].after, names[dice.roll(static_cast<unsigned>(i) + 1)].after);
+        }
+        const auto pairs = discordant_pairs(names);
+        for (const auto& [left, right] : pairs) {
+            EXPECT_LT(names[left].before, names[right].before) << seed;
+            EXPECT_GT(names[left].after, names[right].after) << seed;
+        }
+        EXPECT_EQ(!pairs.empty(), is_discordant(names)) << seed;
+        discordant += pairs.empty() ? 0 : 1;
+    }
+    EXPECT_GT(discordant, 500U);
+    EXPECT_LT(discordant, 1990U);
+}
+
+TEST(Diff, GetsThroughAHundredThousandRules) {
+    // Rules of one name and one key, a third of which are missing: comparing each with each, or
+    // asking about each pair, would take hours in a build without optimization.
+    std::string all, some;
+    for (int i = 0; i < 50'000; ++i) {
+        const auto rules = fmt::format(
+            "<allow send_destination='a.b' max_fds='{}'/><deny own='a.b{}'/>", i % 1000, i);
+        all += rules;
+        if (i % 3 != 0) some += rules;
+    }
+    const Side before("<policy context='default'><allow own='*'/>" + all + "</policy>");
+    const Side after("<policy context='default'><allow own='*'/>" + some + "</policy>");
+    const auto found = diff_of(before, after);
+    EXPECT_EQ(found.changes.size(), 16'667U);
+    EXPECT_FALSE(found.cuts.empty());
+    EXPECT_LT(found.questions, 1'000'000U);
 }
 
 TEST(NameList, ShowsEveryNameOnce) {
