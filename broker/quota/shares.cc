@@ -83,7 +83,7 @@ std::optional<Share::Refused> Share::charge_slowly(std::uint64_t amount) {
     if (const Share* full = capped_at(amount)) return Refused{full, Reason::Cap};
     Share& payer = leaf();
     const Step claim = payer.step_for(payer.held_ + amount);
-    if (claim > payer.claim_ && !payer.can_claim(claim)) {
+    if (!payer.may_claim(claim)) {
         if (!payer.may_borrow(amount)) return Refused{&payer.in_the_way(claim), Reason::Share};
         payer.borrow(amount);
     }
@@ -95,8 +95,7 @@ std::optional<Share::Refused> Share::check(std::uint64_t amount) const {
     if (const Share* full = capped_at(amount)) return Refused{full, Reason::Cap};
     const Share& payer = leaf();
     const Step claim = payer.step_for(payer.held_ + amount);
-    if (claim <= payer.claim_ || payer.can_claim(claim) || payer.may_borrow(amount))
-        return std::nullopt;
+    if (payer.may_claim(claim) || payer.may_borrow(amount)) return std::nullopt;
     return Refused{&payer.in_the_way(claim), Reason::Share};
 }
 
@@ -111,7 +110,8 @@ const Share* Share::capped_at(std::uint64_t amount) const {
     return nullptr;
 }
 
-bool Share::can_claim(Step claim) const {
+bool Share::may_claim(Step claim) const {
+    if (claim <= claim_) return claim <= kTopStep;
     const Share* share = this;
     for (; share->parent_; share = share->parent_) {
         const Step above = share->parent_->claim_with(share->claim_, claim);
@@ -138,7 +138,7 @@ std::uint64_t Share::most() const {
     unsigned low = payer.claim_;
     for (unsigned high = kTopStep; low < high;) {
         const unsigned middle = (low + high + 1) / 2;
-        if (payer.can_claim(static_cast<Step>(middle))) {
+        if (payer.may_claim(static_cast<Step>(middle))) {
             low = middle;
         } else {
             high = middle - 1;
@@ -277,17 +277,17 @@ std::string Share::disagreement(const std::vector<const Share*>& children) const
     }
     if (held_ < floor_ || held_ > ceiling_)
         return fmt::format("holds {} outside of {} to {}", held_, floor_, ceiling_);
-    if (role_ == Role::BelowLeaf) return {};
-    if (children.empty() && role_ == Role::Leaf) return {};
+    const bool has_claims = role_ == Role::Root || role_ == Role::Branch;
+    if (children.empty() && !has_claims) return {};
 
     std::uint64_t held = 0;
     Steps claims;
     for (const Share* child : children) {
         held += child->held_;
-        if (role_ != Role::Leaf && child->claim_ > 0) claims.push_back(child->claim_);
+        if (has_claims && child->claim_ > 0) claims.push_back(child->claim_);
     }
     if (held != held_) return fmt::format("holds {}, its children {}", held_, held);
-    if (role_ == Role::Leaf) return {};
+    if (!has_claims) return {};
     std::sort(claims.begin(), claims.end(), std::greater<>());
     if (claims != children_) return "has other claims than its children";
     if (claim_ != claim_of_children()) return "does not claim what its children need";

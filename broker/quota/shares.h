@@ -154,6 +154,8 @@ public:
         if (is_below_floor) settle();
     }
 
+    [[nodiscard]] const Share* parent() const { return parent_; }
+    [[nodiscard]] const SharePool& pool() const { return *pool_; }
     [[nodiscard]] std::uint64_t held() const { return held_; }
     [[nodiscard]] std::uint64_t cap() const { return cap_; }
     /// A cap below what is held takes nothing away; it lets nothing more in.
@@ -176,7 +178,7 @@ public:
 private:
     [[nodiscard]] std::optional<Refused> charge_slowly(std::uint64_t amount);
     [[nodiscard]] const Share* capped_at(std::uint64_t amount) const;
-    [[nodiscard]] bool can_claim(Step claim) const;
+    [[nodiscard]] bool may_claim(Step claim) const;
     [[nodiscard]] bool may_borrow(std::uint64_t amount) const;
     void borrow(std::uint64_t amount);
     void pay_back();
