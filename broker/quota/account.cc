@@ -50,9 +50,9 @@ bool Account::holds_nothing() const {
                        [](const Share& share) { return share.held() == 0; });
 }
 
-Refusal Account::refusal(Resource resource,
-                         const Share::Refused& refused,
-                         std::uint64_t amount) const {
+QuotaRefusal Account::refusal(Resource resource,
+                              const Share::Refused& refused,
+                              std::uint64_t amount) const {
     const Account* at = this;
     while (&at->share(resource) != refused.at && at->parent_)
         at = at->parent_;

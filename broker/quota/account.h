@@ -2,7 +2,7 @@
 // Accounts: what the bus, each user, each of her principals and each connection hold.
 // Invariant: what an account holds is the sum of its children's. Users and principals exist while
 // they have connections or charges. A connection's account ends with its last charge, not before.
-// Errors: a Refusal as value; nothing is charged then. Source: DESIGN, section 5.
+// Errors: a QuotaRefusal as value; nothing is charged then. Source: DESIGN, section 5.
 #pragma once
 
 #include <array>
@@ -89,9 +89,9 @@ public:
     }
     [[nodiscard]] bool has_children() const { return !children_.empty(); }
     /// For texts: `refused.at` is the share of this account or of one above it.
-    [[nodiscard]] Refusal refusal(Resource resource,
-                                  const Share::Refused& refused,
-                                  std::uint64_t amount) const;
+    [[nodiscard]] QuotaRefusal refusal(Resource resource,
+                                       const Share::Refused& refused,
+                                       std::uint64_t amount) const;
 
 private:
     friend class AccountTree;

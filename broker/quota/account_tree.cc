@@ -57,7 +57,8 @@ AccountTree::~AccountTree() {
     assert(users_.empty());
 }
 
-bus::Result<OpenAccount, Refusal> AccountTree::open(UserId user, const PrincipalKey& principal) {
+bus::Result<OpenAccount, QuotaRefusal> AccountTree::open(UserId user,
+                                                         const PrincipalKey& principal) {
     Account& parent = principal_account(user, principal);
     auto account =
         std::make_unique<Account>(*this, &parent, Level::Connection, Account::Key{}, false);

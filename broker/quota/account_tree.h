@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // All accounts of one bus: opens and closes those of connections, keeps those above them.
 // Invariant: see account.h and shares.h. Lifetime: outlives all OpenAccounts and Charges.
-// Errors: a Refusal as value, with nothing changed.
+// Errors: a QuotaRefusal as value, with nothing changed.
 #pragma once
 
 #include <array>
@@ -80,8 +80,8 @@ public:
     ~AccountTree();
 
     /// An account for a new connection, which holds one of Connections.
-    [[nodiscard]] bus::Result<OpenAccount, Refusal> open(UserId user,
-                                                         const PrincipalKey& principal);
+    [[nodiscard]] bus::Result<OpenAccount, QuotaRefusal> open(UserId user,
+                                                              const PrincipalKey& principal);
     /// What is held above the new limits stays; nothing is added until it has gone.
     void set_limits(QuotaLimits limits);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The receipt for an amount of one resource that somebody pays for; its end gives the amount back.
 // Invariant: what a payer's account holds is the sum of the Charges in its name (and 1 of
-// Connections). Valid after the connection has closed. Errors: a Refusal, with nothing changed.
+// Connections). Valid after the connection has closed. Errors: a QuotaRefusal, with nothing
+// changed.
 #pragma once
 
 #include <cassert>
@@ -19,18 +20,18 @@ namespace buzon::broker {
 class Charge {
 public:
     Charge() = default;
-    [[nodiscard]] static bus::Result<Charge, Refusal> take(const bus::Ref<Payer>& payer,
-                                                           Resource resource,
-                                                           std::uint64_t amount) {
+    [[nodiscard]] static bus::Result<Charge, QuotaRefusal> take(const bus::Ref<Payer>& payer,
+                                                                Resource resource,
+                                                                std::uint64_t amount) {
         Account& account = payer->account();
         if (const auto refused = account.share(resource).charge(amount))
             return bus::Unexpected{account.refusal(resource, *refused, amount)};
         return Charge(payer, resource, amount);
     }
     /// What take() would say.
-    [[nodiscard]] static std::optional<Refusal> check(const Payer& payer,
-                                                      Resource resource,
-                                                      std::uint64_t amount) {
+    [[nodiscard]] static std::optional<QuotaRefusal> check(const Payer& payer,
+                                                           Resource resource,
+                                                           std::uint64_t amount) {
         const Account& account = payer.account();
         const auto refused = account.share(resource).check(amount);
         if (!refused) return std::nullopt;
@@ -67,7 +68,7 @@ public:
     [[nodiscard]] const bus::Ref<Payer>& payer() const { return payer_; }
 
     /// Not of an empty one.
-    [[nodiscard]] std::optional<Refusal> grow(std::uint64_t amount) {
+    [[nodiscard]] std::optional<QuotaRefusal> grow(std::uint64_t amount) {
         Account& account = payer_->account();
         if (const auto refused = account.share(resource_).charge(amount))
             return account.refusal(resource_, *refused, amount);

@@ -24,10 +24,10 @@ std::string_view name_of(Level level) {
     return kLevelNames[static_cast<std::size_t>(level)];
 }
 
-Refusal refusal_of(Resource resource,
-                   Level level,
-                   const Share::Refused& refused,
-                   std::uint64_t amount) {
+QuotaRefusal refusal_of(Resource resource,
+                        Level level,
+                        const Share::Refused& refused,
+                        std::uint64_t amount) {
     const Share& share = *refused.at;
     const bool is_capped = refused.reason == Share::Reason::Cap;
     return {.resource = resource,
@@ -39,8 +39,8 @@ Refusal refusal_of(Resource resource,
             .sharers = share.parent() ? share.parent()->sharers() : 1};
 }
 
-std::string describe(const Refusal& refusal) {
-    const bool in_port = refusal.pool == Refusal::Pool::Port;
+std::string describe(const QuotaRefusal& refusal) {
+    const bool in_port = refusal.pool == QuotaRefusal::Pool::Port;
     auto text =
         fmt::format("{} more {}: the {} holds {} of {}", refusal.amount, name_of(refusal.resource),
                     in_port && refusal.level == Level::Bus ? "queue" : name_of(refusal.level),

@@ -32,7 +32,7 @@ inline constexpr std::size_t kLevelCount = 4;
 [[nodiscard]] std::string_view name_of(Level level);
 
 /// Why a charge was refused: who at `level` stood in the way, in the bus's pool or in a port's.
-struct Refusal {
+struct QuotaRefusal {
     enum class Pool : std::uint8_t { Bus, Port };
 
     Resource resource;
@@ -45,12 +45,12 @@ struct Refusal {
     std::size_t sharers;  // accounts at `level` that share with it and hold more than their pockets
 };
 
-[[nodiscard]] Refusal refusal_of(Resource resource,
-                                 Level level,
-                                 const Share::Refused& refused,
-                                 std::uint64_t amount);
+[[nodiscard]] QuotaRefusal refusal_of(Resource resource,
+                                      Level level,
+                                      const Share::Refused& refused,
+                                      std::uint64_t amount);
 
 /// `9000 more bytes: the user holds 80000 of 100000 that 3 share`
-[[nodiscard]] std::string describe(const Refusal& refusal);
+[[nodiscard]] std::string describe(const QuotaRefusal& refusal);
 
 }  // namespace buzon::broker
