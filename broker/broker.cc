@@ -30,7 +30,12 @@ Broker::Broker(bus::EventLoop& loop,
                SettingsSource& source)
     : turns_(loop),
       auth_(std::move(auth)),
-      state_(loop, log, std::move(identity), std::move(settings), bus::random_hash_seed()),
+      state_(loop,
+             log,
+             std::move(identity),
+             std::move(settings),
+             turns_.root(),
+             bus::random_hash_seed()),
       environment_{{loop, turns_, pool_, arena_, state_.settings.limits}, *this},
       judge_(state_),
       delivery_(state_, judge_, *this),
@@ -64,8 +69,17 @@ void Broker::on_accept(Listener& listener, bus::FileDescriptor socket) {
 }
 
 void Broker::add_connection(bus::FileDescriptor socket, const bus::Guid& guid) {
-    ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes, sizeof kSendBufferBytes);
     auto credentials = bus::read_peer_credentials(socket.get());
+    auto account =
+        state_.accounts.open(user_of(credentials), principals_.principal_of(credentials));
+    if (!account) {
+        state_.log.warning(bus::LogKind{"refused connections"},
+                           "Connection refused (uid={} pid={}): {}",
+                           credentials.uid.value_or(static_cast<uid_t>(-1)),
+                           credentials.pid.value_or(0), describe(account.error()));
+        return;
+    }
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes, sizeof kSendBufferBytes);
     auto auth = std::make_unique<bus::AuthServer>(bus::AuthServerOptions{
         .guid = guid,
         .mechanisms = auth_.mechanisms,
@@ -77,7 +91,8 @@ void Broker::add_connection(bus::FileDescriptor socket, const bus::Guid& guid) {
         .cookies = auth_.cookies,
     });
     state_.peers.adopt(std::make_unique<Peer>(environment_, std::move(socket),
-                                              std::move(credentials), std::move(auth)));
+                                              std::move(credentials), std::move(*account),
+                                              std::move(auth)));
 }
 
 void Broker::on_authenticated(Peer& peer) {
@@ -167,6 +182,8 @@ void Broker::expire_replies() {
 void Broker::apply(Settings settings) {
     const auto former = std::exchange(state_.settings, std::move(settings));
     state_.names.follow(state_.settings.policy->vocabulary());
+    state_.accounts.set_limits(
+        quota_limits(state_.settings.limits, state_.identity.max_descriptors));
     state_.replies.set_limits(reply_limits(state_.settings.limits));
     watch_reply_timeouts();
     succession_.begin(former.policy);

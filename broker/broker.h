@@ -16,6 +16,7 @@
 #include "broker/name_signals.h"
 #include "broker/peer.h"
 #include "broker/policy_succession.h"
+#include "broker/quota/principal.h"
 #include "broker/reload.h"
 #include "bus/auth_server.h"
 #include "bus/base/block_pool.h"
@@ -97,6 +98,7 @@ private:
     void expire_replies();
 
     FairTurns turns_;
+    Principals principals_;
     bus::BlockPool pool_;
     bus::ReadArena arena_;
     AuthPolicy auth_;

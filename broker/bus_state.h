@@ -17,6 +17,8 @@
 #include "broker/name_registry.h"
 #include "broker/peer_registry.h"
 #include "broker/permissive_mode.h"
+#include "broker/quota/account_tree.h"
+#include "broker/quota/quota_limits.h"
 #include "broker/reply_tracker.h"
 #include "bus/base/event_loop.h"
 #include "bus/base/hash.h"
@@ -41,6 +43,8 @@ struct BusIdentity {
     bool systemd_activation = false;
     bool has_service_helper = false;
     PermissiveMode permissive = {};
+    /// How many this process may have open.
+    std::uint64_t max_descriptors = 1024;
 };
 
 struct Peaks {
@@ -55,11 +59,13 @@ struct BusState {
              bus::Log& event_log,
              BusIdentity bus_identity,
              Settings initial,
+             TurnShare& turns,
              bus::HashSeed seed)
         : loop(event_loop),
           log(event_log),
           identity(std::move(bus_identity)),
           settings(std::move(initial)),
+          accounts(quota_limits(settings.limits, identity.max_descriptors), &turns),
           names(seed),
           matches(seed),
           monitor_matches(seed, Eavesdropping::Always),
@@ -78,6 +84,7 @@ struct BusState {
     const std::unique_ptr<DenialLog> denials = std::make_unique<DenialLog>(loop, log);
     const BusIdentity identity;
     Settings settings;
+    AccountTree accounts;
     PeerRegistry peers;
     NameRegistry names;
     MatchIndex matches;

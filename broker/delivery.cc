@@ -76,7 +76,7 @@ void Delivery::deliver_to_monitor(const bus::OutgoingMessage& message, Peer& mon
 }
 
 void Delivery::deliver(const bus::OutgoingMessage& message, Peer& receiver, const Peer& payer) {
-    receiver.port().push(message, payer.account());
+    receiver.port().push(message, payer.in_flight());
     if (cause_) cause_->charge_turn(kCostPerCopy + message.size() / kCopyDiscount);
 }
 

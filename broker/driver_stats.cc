@@ -69,11 +69,11 @@ Driver::Outcome Driver::get_connection_stats(DriverCall& call) {
     table.add("BusNames", state_.names.count_held_by(peer.id()) + 1);
     table.add("PeakBusNames", peer.peak_names());
     table.add("UniqueName", peer.unique_name());
-    table.add("IncomingMessages", peer.account()->messages());
-    table.add("IncomingBytes", peer.account()->bytes());
-    table.add("IncomingFDs", peer.account()->descriptors());
-    table.add("PeakIncomingBytes", peer.account()->peak_bytes());
-    table.add("PeakIncomingFDs", peer.account()->peak_descriptors());
+    table.add("IncomingMessages", peer.in_flight()->messages());
+    table.add("IncomingBytes", peer.in_flight()->bytes());
+    table.add("IncomingFDs", peer.in_flight()->descriptors());
+    table.add("PeakIncomingBytes", peer.in_flight()->peak_bytes());
+    table.add("PeakIncomingFDs", peer.in_flight()->peak_descriptors());
     table.add("OutgoingMessages", port.queued_messages());
     table.add("OutgoingBytes", port.queued_bytes());
     table.add("OutgoingFDs", port.queued_descriptors());

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What one sender has on its way through the bus: bytes and descriptors that receivers' queues
 // hold. It outlives the sender, because its messages do.
-// Invariant: every amount added is taken back exactly once, by the InFlightCharge that added it.
+// Invariant: every amount added is taken back exactly once, by the InFlightCharge that added it;
+// the payer's account holds as much.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <utility>
 
+#include "broker/quota/account.h"
 #include "bus/base/ref.h"
 
 namespace buzon::broker {
@@ -23,11 +25,14 @@ protected:
 
 class InFlight : public bus::RefCounted<InFlight> {
 public:
-    explicit InFlight(InFlightListener* listener) : listener_(listener) {}
+    InFlight(InFlightListener* listener, bus::Ref<Payer> payer)
+        : listener_(listener), payer_(std::move(payer)) {}
 
     /// The sender is gone; nobody is told any more.
     void detach() { listener_ = nullptr; }
     void add(std::uint64_t bytes, std::uint64_t descriptors) {
+        hold(Resource::Bytes, bytes);
+        if (descriptors > 0) hold(Resource::Descriptors, descriptors);
         ++messages_;
         bytes_ += bytes;
         descriptors_ += descriptors;
@@ -35,6 +40,8 @@ public:
         peak_descriptors_ = std::max(peak_descriptors_, descriptors_);
     }
     void take_back(std::uint64_t messages, std::uint64_t bytes, std::uint64_t descriptors) {
+        payer_->account().share(Resource::Bytes).release(bytes);
+        if (descriptors > 0) payer_->account().share(Resource::Descriptors).release(descriptors);
         messages_ -= messages;
         bytes_ -= bytes;
         descriptors_ -= descriptors;
@@ -47,8 +54,18 @@ public:
     [[nodiscard]] std::uint64_t peak_bytes() const { return peak_bytes_; }
     [[nodiscard]] std::uint64_t peak_descriptors() const { return peak_descriptors_; }
 
+    /// In whose name the bus holds it.
+    [[nodiscard]] const bus::Ref<Payer>& payer() const { return payer_; }
+
 private:
+    /// Whoever adds has made sure that there is room, or has a reason to do without.
+    void hold(Resource resource, std::uint64_t amount) {
+        Share& share = payer_->account().share(resource);
+        if (share.charge(amount)) share.force(amount);
+    }
+
     InFlightListener* listener_;
+    bus::Ref<Payer> payer_;
     std::uint64_t messages_ = 0;
     std::uint64_t bytes_ = 0;
     std::uint64_t descriptors_ = 0;

@@ -56,7 +56,8 @@ BusIdentity make_identity(const Options& options, const StartSettings& start) {
             .machine_id = read_machine_id(),
             .systemd_activation = options.systemd_activation,
             .has_service_helper = start.has_service_helper,
-            .permissive = options.permissive};
+            .permissive = options.permissive,
+            .max_descriptors = descriptor_limit()};
 }
 
 /// Nobody shall find out by accident that a policy is not enforced.

@@ -29,13 +29,14 @@ std::uint64_t time_since_boot() {
 Peer::Peer(const PeerEnvironment& environment,
            bus::FileDescriptor socket,
            bus::PeerCredentials credentials,
+           OpenAccount account,
            std::unique_ptr<bus::AuthServer> auth)
     : environment_(environment),
       socket_(std::move(socket)),
       credentials_(std::move(credentials)),
-      account_(bus::make_ref<InFlight>(static_cast<InFlightListener*>(this))),
-      input_(
-          environment.input, environment.input.turns.root(), socket_.get(), std::move(auth), *this),
+      account_(std::move(account)),
+      in_flight_(bus::make_ref<InFlight>(static_cast<InFlightListener*>(this), account_.payer())),
+      input_(environment.input, account_.turns(), socket_.get(), std::move(auth), *this),
       port_(environment.input.loop, environment.input.pool, socket_.get(), *this),
       interest_(EPOLLIN) {
     const auto added = environment_.input.loop.add(socket_.get(), interest_, *this);
@@ -52,7 +53,7 @@ Peer::Peer(const PeerEnvironment& environment,
 }
 
 Peer::~Peer() {
-    account_->detach();
+    in_flight_->detach();
     if (!is_retired()) environment_.input.loop.remove(socket_.get(), *this);
 }
 
@@ -71,7 +72,7 @@ void Peer::retire() {
     if (is_retired()) return;
     stage_ = Stage::Retired;
     port_.flush();
-    account_->detach();
+    in_flight_->detach();
     input_.stop();
     port_.unlink();
     environment_.input.loop.remove(socket_.get(), *this);
@@ -109,8 +110,8 @@ void Peer::on_hang_up() {
 }
 
 bool Peer::is_over_in_flight_limit() const {
-    return account_->bytes() > environment_.input.limits.max_incoming_bytes ||
-           account_->descriptors() > environment_.input.limits.max_incoming_unix_fds;
+    return in_flight_->bytes() > environment_.input.limits.max_incoming_bytes ||
+           in_flight_->descriptors() > environment_.input.limits.max_incoming_unix_fds;
 }
 
 void Peer::on_in_flight_released() {

@@ -17,6 +17,7 @@
 #include "broker/peer_input.h"
 #include "broker/port.h"
 #include "broker/process_name.h"
+#include "broker/quota/account_tree.h"
 #include "bus/auth_server.h"
 #include "bus/base/event_loop.h"
 #include "bus/peer_credentials.h"
@@ -61,6 +62,7 @@ public:
     Peer(const PeerEnvironment& environment,
          bus::FileDescriptor socket,
          bus::PeerCredentials credentials,
+         OpenAccount account,
          std::unique_ptr<bus::AuthServer> auth);
     ~Peer() override;
 
@@ -97,7 +99,8 @@ public:
 
     [[nodiscard]] Port& port() { return port_; }
     [[nodiscard]] const Port& port() const { return port_; }
-    [[nodiscard]] const bus::Ref<InFlight>& account() const { return account_; }
+    [[nodiscard]] const bus::Ref<InFlight>& in_flight() const { return in_flight_; }
+    [[nodiscard]] const OpenAccount& account() const { return account_; }
     [[nodiscard]] std::size_t peak_match_rules() const { return peak_match_rules_; }
     [[nodiscard]] std::size_t peak_names() const { return peak_names_; }
     void note_match_rules(std::size_t count) {
@@ -135,7 +138,8 @@ private:
     bus::PeerCredentials credentials_;
     bus::Ref<const bus::DescriptorSet> process_descriptor_;
     bus::Ref<ProcessName> process_name_;
-    bus::Ref<InFlight> account_;
+    OpenAccount account_;
+    bus::Ref<InFlight> in_flight_;
     PeerInput input_;
     Port port_;
     mutable bus::Ref<const policy::PolicySnapshot> policy_;

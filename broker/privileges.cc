@@ -66,4 +66,10 @@ rlimit raise_descriptor_limit(bus::Log& log) {
     return before;
 }
 
+std::uint64_t descriptor_limit() {
+    rlimit now{};
+    if (::getrlimit(RLIMIT_NOFILE, &now) < 0) fail("Failed to read the fd limit");
+    return now.rlim_cur;
+}
+
 }  // namespace buzon::broker

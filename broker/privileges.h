@@ -32,4 +32,7 @@ void become(const Identity& identity, bus::Log& log);
 /// that the bus starts should get.
 rlimit raise_descriptor_limit(bus::Log& log);
 
+/// How many this process may have open now.
+[[nodiscard]] std::uint64_t descriptor_limit();
+
 }  // namespace buzon::broker

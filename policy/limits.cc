@@ -48,6 +48,7 @@ constexpr LimitRow kLimits[] = {
     {"max_connections_per_container", &Limits::max_connections_per_container},
     {"stuck_timeout", &Limits::stuck_timeout, LimitScope::OursOnly},
     {"message_timeout", &Limits::message_timeout, LimitScope::OursOnly},
+    {"max_bus_bytes", &Limits::max_bus_bytes, LimitScope::OursOnly},
 };
 
 constexpr std::uint64_t kMaxInt = std::numeric_limits<std::int32_t>::max();

@@ -48,6 +48,8 @@ struct Limits {
     Milliseconds stuck_timeout{20'000};
     /// Between two parts of a message.
     Milliseconds message_timeout{60'000};
+    /// Of all messages that the bus holds; 0: eight of the longest, in 256 MiB to 1 GiB.
+    std::uint64_t max_bus_bytes = 0;
 
     friend bool operator==(const Limits&, const Limits&) = default;
 };

@@ -39,6 +39,7 @@ Account::Account(AccountTree& tree, Account* parent, Level level, Key key, bool 
       key_(key),
       shares_(make_shares(
           tree.pools_, parent, level, is_estate, std::make_index_sequence<kResourceCount>())),
+      turns_(parent ? &parent->turns_ : tree.turns_),
       level_(level),
       is_estate_(is_estate) {
     if (parent) parent->children_.push_back(*this);

@@ -13,6 +13,7 @@
 #include <variant>
 
 #include "broker/quota/account_keys.h"
+#include "broker/quota/fair_turns.h"
 #include "broker/quota/resource.h"
 #include "broker/quota/shares.h"
 #include "bus/base/intrusive_list.h"
@@ -69,6 +70,7 @@ public:
     [[nodiscard]] Level level() const { return level_; }
     /// Null of the bus.
     [[nodiscard]] const Account* parent() const { return parent_; }
+    [[nodiscard]] Account* parent() { return parent_; }
     /// Of users and principals.
     [[nodiscard]] const Key& key() const { return key_; }
     /// Holds what dead connections have left; stands beside connections, or beside principals.
@@ -87,6 +89,8 @@ public:
     void for_each_child(Visitor&& visit) const {
         children_.for_each([&](const Account& child) { visit(child); });
     }
+    /// Where the peers of this user or principal wait for their turn.
+    [[nodiscard]] TurnShare& turns() { return turns_; }
     [[nodiscard]] bool has_children() const { return !children_.empty(); }
     /// For texts: `refused.at` is the share of this account or of one above it.
     [[nodiscard]] QuotaRefusal refusal(Resource resource,
@@ -104,6 +108,7 @@ private:
     Account* parent_;
     Key key_;
     std::array<Share, kResourceCount> shares_;
+    TurnGroup turns_;
     mutable bus::IntrusiveList<Account, Account> children_;  // visiting them changes nothing
     std::unique_ptr<Account> estate_;                        // one of the children
     bus::IntrusiveList<Payer, Payer> payers_;                // of an estate

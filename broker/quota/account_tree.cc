@@ -48,8 +48,9 @@ void OpenAccount::close() {
     payer->tree_.close(*payer);
 }
 
-AccountTree::AccountTree(QuotaLimits limits)
+AccountTree::AccountTree(QuotaLimits limits, TurnShare* turns)
     : limits_(std::move(limits)),
+      turns_(turns),
       pools_(make_pools<Pools>(limits_, std::make_index_sequence<kResourceCount>())),
       bus_(std::make_unique<Account>(*this, nullptr, Level::Bus, Account::Key{}, false)) {}
 

@@ -62,6 +62,8 @@ public:
     void close();
     [[nodiscard]] const bus::Ref<Payer>& payer() const { return payer_; }
     [[nodiscard]] const Account& account() const { return payer_->account(); }
+    /// Where the connection waits for its turn.
+    [[nodiscard]] TurnShare& turns() { return payer_->account().parent()->turns(); }
 
 private:
     friend class AccountTree;
@@ -72,7 +74,8 @@ private:
 
 class AccountTree {
 public:
-    explicit AccountTree(QuotaLimits limits);
+    /// `turns`: where users wait for their turn; null where nobody does.
+    explicit AccountTree(QuotaLimits limits, TurnShare* turns = nullptr);
     AccountTree(const AccountTree&) = delete;
     AccountTree& operator=(const AccountTree&) = delete;
     AccountTree(AccountTree&&) = delete;
@@ -114,6 +117,7 @@ private:
     void drop_estate_if_unused(Account& owner);
 
     QuotaLimits limits_;
+    TurnShare* turns_;
     Pools pools_;
     std::uint64_t next_id_ = 0;
     std::unique_ptr<Account> bus_;

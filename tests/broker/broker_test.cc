@@ -226,7 +226,7 @@ TEST_F(Stalled, NothingIsLostWhenTheReceiverReadsAgain) {
     }
     EXPECT_EQ(received, static_cast<std::size_t>(sent));
     const Peer* peer = bus_.state().peers.find(sender_.name());
-    EXPECT_EQ(peer->account()->bytes(), 0U);
+    EXPECT_EQ(peer->in_flight()->bytes(), 0U);
 }
 
 TEST_F(Stalled, OthersAreServedMeanwhile) {
@@ -261,7 +261,7 @@ TEST_F(Stalled, ReceiverThatVanishesFreesItsSender) {
     receiver_.close();
     bus_.settle();
     const Peer* peer = bus_.state().peers.find(sender_.name());
-    EXPECT_EQ(peer->account()->bytes(), 0U);
+    EXPECT_EQ(peer->in_flight()->bytes(), 0U);
 }
 
 TEST(Monitor, OneThatDoesNotReadIsDisconnectedAndNobodyElseIs) {

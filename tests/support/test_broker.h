@@ -132,7 +132,8 @@ private:
         return {.guid = "0123456789abcdef0123456789abcdef",
                 .owner = ::geteuid(),
                 .pid = ::getpid(),
-                .machine_id = "fedcba9876543210fedcba9876543210"};
+                .machine_id = "fedcba9876543210fedcba9876543210",
+                .max_descriptors = 20'000};
     }
 
     bus::TimePoint now_{std::chrono::hours(1)};

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/quota/quota_limits.h"
+
+#include <algorithm>
+
+#include "bus/protocol.h"
+
+namespace buzon::broker {
+
+namespace {
+
+constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
+// A lone connection of a lone user gets an eighth of a pool or more (shares.h), and the longest
+// message should fit into that.
+constexpr std::uint64_t kLongestMessagesPerBus = 8;
+constexpr std::uint64_t kLeastBusBytes = 256 * kMebibyte;
+constexpr std::uint64_t kMostBusBytes = 1024 * kMebibyte;
+
+// Pockets: what most connections never exceed, for as many as a large desktop has.
+constexpr std::uint64_t kPockets = 2048;
+constexpr std::uint64_t kPocketBytes = 32 * 1024;
+
+// A rule or a name takes up some 300 bytes, an awaited reply 100: 150 MiB each, or half of that.
+constexpr std::uint64_t kMatchRules = std::uint64_t{1} << 19;
+constexpr std::uint64_t kNames = std::uint64_t{1} << 19;
+constexpr std::uint64_t kPendingReplies = std::uint64_t{1} << 19;
+constexpr std::uint64_t kPocketPieces = 16;
+constexpr std::uint64_t kWaitingCalls = std::uint64_t{1} << 16;
+
+// Of the descriptors of the process, what is left to sockets, files and whatever else it has.
+constexpr std::uint64_t kReservedDescriptors = 64;
+
+std::uint64_t bus_bytes(const policy::Limits& limits) {
+    if (limits.max_bus_bytes > 0) return limits.max_bus_bytes;
+    return std::clamp(kLongestMessagesPerBus * longest_message(limits), kLeastBusBytes,
+                      kMostBusBytes);
+}
+
+/// A quarter of a pool at most is in pockets.
+PoolLimits with_pockets(std::uint64_t capacity, std::uint64_t pocket, std::uint64_t loan) {
+    const std::uint64_t pockets = pocket == 0 ? 0 : std::min(kPockets, capacity / 4 / pocket);
+    return {.capacity = capacity,
+            .pocket = pockets == 0 ? 0 : pocket,
+            .pockets = pockets,
+            .largest_loan = loan};
+}
+
+/// Half of them for messages under way, the rest for connections.
+PoolLimits descriptors(const policy::Limits& limits, std::uint64_t usable) {
+    return with_pockets(usable / 2, 1, limits.max_message_unix_fds);
+}
+
+/// How many there may be is said by other limits; shares only see to it that one user can't use up
+/// the descriptors of the process. A lone one gets half of what is not in pockets: all connections,
+/// or three quarters of the descriptors.
+PoolLimits connections(const policy::Limits& limits, std::uint64_t usable) {
+    const std::uint64_t all =
+        std::uint64_t{limits.max_completed_connections} + limits.max_incomplete_connections;
+    return with_pockets(std::min(all * 8 / 3 + 8, 2 * usable), 4, 1);
+}
+
+}  // namespace
+
+std::uint64_t longest_message(const policy::Limits& limits) {
+    return std::min<std::uint64_t>(limits.max_message_size, bus::kMaxMessageBytes);
+}
+
+QuotaLimits quota_limits(const policy::Limits& limits, std::uint64_t max_descriptors) {
+    const std::uint64_t usable =
+        std::max(max_descriptors, 2 * kReservedDescriptors) - kReservedDescriptors;
+    QuotaLimits quota;
+    quota.pool(Resource::Bytes) =
+        with_pockets(bus_bytes(limits), kPocketBytes, longest_message(limits));
+    quota.pool(Resource::Descriptors) = descriptors(limits, usable);
+    quota.pool(Resource::MatchRules) = with_pockets(kMatchRules, kPocketPieces, 0);
+    quota.pool(Resource::Names) = with_pockets(kNames, kPocketPieces, 0);
+    quota.pool(Resource::PendingReplies) = with_pockets(kPendingReplies, kPocketPieces, 0);
+    quota.pool(Resource::Activations) = with_pockets(limits.max_pending_service_starts, 1, 0);
+    quota.pool(Resource::WaitingCalls) = with_pockets(kWaitingCalls, 1, 0);
+    quota.pool(Resource::Connections) = connections(limits, usable);
+    return quota;
+}
+
+}  // namespace buzon::broker
