@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/bus_state.h"
+#include "broker/cookie_source.h"
 #include "broker/delivery.h"
 #include "broker/dispatch.h"
 #include "broker/driver.h"
@@ -29,7 +30,7 @@ struct AuthPolicy {
     bus::AuthMechanisms mechanisms = bus::AuthMechanisms::all();
     bool allow_anonymous = false;
     std::string bus_owner_name;
-    bus::CookieSource* cookies = nullptr;
+    CookieSource* cookies = nullptr;
 };
 
 class ReloadObserver {

@@ -24,6 +24,7 @@ constexpr std::string_view kLoadedSignature = "a{st}asbbbbbasasa(uuau)a(ss)asass
 constexpr std::string_view kSettleSignature = "a(uuau)bbbas";
 constexpr std::string_view kFilesSignature = "a(stt)a(su)";
 constexpr std::string_view kPidfileSignature = "su";
+constexpr std::string_view kCookieSignature = "sus";
 constexpr std::string_view kBoundSignature = "a(sstt)";
 constexpr std::string_view kSpareSignature = "uh";
 constexpr std::string_view kProcessesSignature = "a(uaut)";
@@ -35,6 +36,7 @@ constexpr LauncherMethod kMethods[] = {
     {LauncherRequest::Adopt, "Adopt", kFilesSignature, ""},
     {LauncherRequest::MakeSpare, "MakeSpare", "", kSpareSignature},
     {LauncherRequest::WritePidfile, "WritePidfile", kPidfileSignature, "s"},
+    {LauncherRequest::GiveCookie, "GiveCookie", "s", kCookieSignature},
     {LauncherRequest::NameProcesses, "NameProcesses", kProcessesSignature, "as"},
 };
 
@@ -263,6 +265,22 @@ bus::Result<PidfileFacts, ProtocolError> read_pidfile(const WireBody& body) {
     BodyFields fields(body, kPidfileSignature);
     if (!fields.is_well_formed()) return Unexpected{ProtocolError::Malformed};
     return fields.pidfile();
+}
+
+void write_cookie(const bus::AuthCookie& cookie, WireWriter& body) {
+    body.write_string(cookie.context);
+    body.write_uint32(cookie.id);
+    body.write_string(cookie.cookie);
+}
+
+bus::Result<bus::AuthCookie, ProtocolError> read_cookie(const WireBody& body) {
+    BodyFields fields(body, kCookieSignature);
+    if (!fields.is_well_formed()) return Unexpected{ProtocolError::Malformed};
+    bus::AuthCookie cookie;
+    cookie.context = fields.text();
+    cookie.id = fields.number();
+    cookie.cookie = fields.text();
+    return cookie;
 }
 
 void write_bound(std::span<const BoundAnswer> sockets, WireWriter& body) {

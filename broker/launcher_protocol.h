@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "broker/start_settings.h"
+#include "bus/auth_server.h"
 #include "bus/base/result.h"
 #include "bus/message.h"
 #include "bus/wire_writer.h"
@@ -30,6 +31,7 @@ enum class LauncherRequest : std::uint8_t {
     Adopt,          // takes over the socket files of a launcher that has gone
     MakeSpare,      // forks another launcher, a child of the broker, with a link of its own
     WritePidfile,   // makes the pidfile, which is the launcher's to remove
+    GiveCookie,     // a cookie of the keyring in a directory
     NameProcesses,  // what processes are called, for the log
 };
 
@@ -114,7 +116,10 @@ bus::Result<std::vector<std::string>, ProtocolError> read_texts(const policy::Wi
 void write_processes(std::span<const ProcessFacts> processes, bus::WireWriter& body);
 bus::Result<std::vector<ProcessFacts>, ProtocolError> read_processes(const policy::WireBody& body);
 
-/// The only argument of Bind, of errors, and of the answer to WritePidfile.
+void write_cookie(const bus::AuthCookie& cookie, bus::WireWriter& body);
+bus::Result<bus::AuthCookie, ProtocolError> read_cookie(const policy::WireBody& body);
+
+/// The only argument of Bind, GiveCookie, of errors, and of the answer to WritePidfile.
 bus::Result<std::string, ProtocolError> read_text(const policy::WireBody& body);
 /// The only argument of Load.
 bus::Result<bool, ProtocolError> read_flag(const policy::WireBody& body);

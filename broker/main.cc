@@ -20,11 +20,11 @@
 
 #include "broker/broker.h"
 #include "broker/bus_sockets.h"
-#include "broker/cookie_keyring.h"
 #include "broker/daemonize.h"
 #include "broker/driver_table.h"
 #include "broker/launcher/fork.h"
 #include "broker/launcher_client.h"
+#include "broker/launcher_cookies.h"
 #include "broker/launcher_keeper.h"
 #include "broker/launcher_link.h"
 #include "broker/launcher_names.h"
@@ -150,8 +150,7 @@ private:
                                  {sockets_->files(), pidfile_});
         LauncherLink link(launchers, log_);
         LauncherNames names(launchers);
-        CookieKeyring cookies(home_directory(start) + "/.dbus-keyrings",
-                              std::string(kDefaultCookieContext), log_);
+        LauncherCookies cookies(launchers, log_, home_directory(start) + "/.dbus-keyrings");
         Broker broker(loop, log_, make_identity(options_, start),
                       {.mechanisms = start.auth_mechanisms,
                        .allow_anonymous = start.allow_anonymous,

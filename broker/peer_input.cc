@@ -50,8 +50,11 @@ void PeerInput::on_readable() {
 
 void PeerInput::on_hang_up() {
     hung_up_ = true;
-    if (is_open()) return;
-    closed_gates_ = 0;
+    // Before the cookie has come, what it says can't be taken, so it is not read either.
+    const auto kept = static_cast<std::uint8_t>(Gate::Cookie);
+    if (is_open() || closed_gates_ == kept) return;
+    closed_gates_ &= kept;
+    if (!is_open()) return;
     has_backlog_ = true;
     owner_.on_gate();
     environment_.turns.wait(*this);
@@ -68,11 +71,12 @@ void PeerInput::stop() {
     // Perhaps it is one of these that has called us: it must outlive its callback.
     for (const auto* timer : {&auth_timer_, &descriptors_timer_, &half_message_timer_})
         if (*timer) (*timer)->disarm();
+    CookieWaiter::unlink();
     FairTurns::leave(*this);
 }
 
 void PeerInput::close(Gate gate) {
-    if (stopped_ || hung_up_) return;
+    if (stopped_ || (hung_up_ && gate != Gate::Cookie)) return;
     const bool was_open = is_open();
     closed_gates_ |= static_cast<std::uint8_t>(gate);
     if (was_open) owner_.on_gate();
@@ -130,8 +134,13 @@ void PeerInput::authenticate() {
         owner_.on_violation(describe_stream_error(*error));
         return;
     }
+    if (auth_->awaits_cookie()) return;
     const bus::AuthServerProgress progress = auth_->feed(buffer_.unread());
     buffer_.consume(progress.consumed);
+    follow(progress);
+}
+
+void PeerInput::follow(const bus::AuthServerProgress& progress) {
     if (!progress.output.empty()) owner_.on_auth_output(std::as_bytes(std::span(progress.output)));
     if (const auto* error = std::get_if<bus::AuthServerError>(&progress.state)) {
         owner_.on_violation(fmt::format("failed to authenticate: {}", bus::describe(*error)));
@@ -139,7 +148,19 @@ void PeerInput::authenticate() {
         buffer_.allow_descriptors(begin->unix_fds);
         auth_.reset();
         owner_.on_auth_begin(*begin);
+    } else if (auth_->awaits_cookie()) {
+        close(Gate::Cookie);
+        if (environment_.cookies) {
+            environment_.cookies->ask(*this);
+        } else {
+            on_cookie(std::nullopt);
+        }
     }
+}
+
+void PeerInput::on_cookie(const std::optional<bus::AuthCookie>& cookie) {
+    follow(auth_->supply_cookie(cookie));
+    open(Gate::Cookie);
 }
 
 void PeerInput::take_messages() {

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "broker/cookie_source.h"
 #include "broker/quota/fair_turns.h"
 #include "bus/auth_server.h"
 #include "bus/base/event_loop.h"
@@ -46,13 +47,14 @@ struct InputEnvironment {
     FairTurns& turns;
     bus::BlockPool& pool;
     bus::ReadArena& arena;
-    const policy::Limits& limits;  // changes with a reload
+    const policy::Limits& limits;     // changes with a reload
+    CookieSource* cookies = nullptr;  // null: DBUS_COOKIE_SHA1 is rejected
 };
 
-class PeerInput final : private TurnTaker {
+class PeerInput final : private TurnTaker, private CookieWaiter {
 public:
     /// Why a peer is not read.
-    enum class Gate : std::uint8_t { InFlight = 1U };
+    enum class Gate : std::uint8_t { InFlight = 1U, Cookie = 2U };
 
     /// `socket` stays the owner's.
     PeerInput(const InputEnvironment& environment,
@@ -99,6 +101,8 @@ private:
     void read();
     void process();
     void authenticate();
+    void follow(const bus::AuthServerProgress& progress);
+    void on_cookie(const std::optional<bus::AuthCookie>& cookie) override;
     void take_messages();
     /// False: no further message in this turn.
     bool take_message();

@@ -178,10 +178,19 @@ void AuthServer::continue_cookie(std::string_view data) {
 void AuthServer::challenge_for_cookie(std::string_view identity) {
     const bool is_name = !identity.empty() && identity == options_.bus_owner_name;
     if (!is_name && parse_uid(identity) != options_.bus_owner_uid) return reject();
-    auto cookie = options_.cookies ? options_.cookies->current_cookie() : std::nullopt;
-    if (!cookie) return reject();
-    challenge_ = Challenge{make_challenge(), std::move(cookie->cookie)};
-    ask(fmt::format("{} {} {}", cookie->context, cookie->id, challenge_->text));
+    state_ = AuthAwaitsCookie{};
+}
+
+AuthServerProgress AuthServer::supply_cookie(std::optional<AuthCookie> cookie) {
+    assert(awaits_cookie());
+    state_ = AuthInProgress{};
+    if (cookie) {
+        challenge_ = Challenge{make_challenge(), std::move(cookie->cookie)};
+        ask(fmt::format("{} {} {}", cookie->context, cookie->id, challenge_->text));
+    } else {
+        reject();
+    }
+    return {0, std::exchange(output_, {}), state_};
 }
 
 void AuthServer::continue_anonymous(std::string_view trace) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The server's half of the authentication protocol: bytes of the client in, lines for it out.
-// Knows no socket: the caller moves the bytes, and what it knows of the peer comes as options.
+// Knows no socket: the caller moves the bytes, and what it knows of the peer comes as options;
+// cookies it brings when they are asked for.
 // Limits: 16 KiB a line, 16 KiB of answers in all, six rejections. Time is the caller's to limit.
 // Source: D-Bus Specification, "Authentication Protocol", "Server states"; the answers' texts and
 // what happens where the text is silent are dbus-daemon's.
@@ -27,19 +28,6 @@ struct AuthCookie {
     std::string cookie;
 };
 
-/// Where DBUS_COOKIE_SHA1 gets its cookies from.
-class CookieSource {
-public:
-    CookieSource() = default;
-    CookieSource(const CookieSource&) = delete;
-    CookieSource& operator=(const CookieSource&) = delete;
-    virtual ~CookieSource() = default;
-
-    /// A cookie of the bus owner's keyring, fresh enough to outlive the conversation. None where
-    /// the keyring cannot be used: the client is rejected then. Must not block for long.
-    virtual std::optional<AuthCookie> current_cookie() = 0;
-};
-
 enum class AuthServerError : std::uint8_t {
     FirstByteNotNul,
     LineTooLong,
@@ -62,8 +50,6 @@ struct AuthServerOptions {
     /// The only one whose cookies count, named by uid or, if not empty, by this login name.
     std::uint32_t bus_owner_uid = 0;
     std::string bus_owner_name = {};
-    /// Not owned; null rejects DBUS_COOKIE_SHA1.
-    CookieSource* cookies = nullptr;
 };
 
 /// The client said BEGIN, and messages follow.
@@ -74,7 +60,11 @@ struct AuthBegin {
     bool unix_fds = false;
     friend bool operator==(const AuthBegin&, const AuthBegin&) = default;
 };
-using AuthServerState = std::variant<AuthInProgress, AuthBegin, AuthServerError>;
+/// DBUS_COOKIE_SHA1 needs a cookie of the bus owner's keyring: see supply_cookie().
+struct AuthAwaitsCookie {
+    friend bool operator==(const AuthAwaitsCookie&, const AuthAwaitsCookie&) = default;
+};
+using AuthServerState = std::variant<AuthInProgress, AuthAwaitsCookie, AuthBegin, AuthServerError>;
 
 struct AuthServerProgress {
     /// Bytes from the front that are dealt with. After AuthBegin the rest is messages; while in
@@ -92,6 +82,12 @@ public:
     /// Answers all complete lines of `bytes` up to BEGIN. Not to be called once the state has
     /// been other than AuthInProgress.
     AuthServerProgress feed(std::span<const std::byte> bytes);
+    /// Goes on after AuthAwaitsCookie, in which nothing is to be fed. `cookie`: fresh enough to
+    /// outlive the conversation; none where the keyring cannot be used: the client is rejected.
+    AuthServerProgress supply_cookie(std::optional<AuthCookie> cookie);
+    [[nodiscard]] bool awaits_cookie() const {
+        return std::holds_alternative<AuthAwaitsCookie>(state_);
+    }
 
 private:
     enum class Phase : std::uint8_t { AwaitNul, AwaitAuth, AwaitData, AwaitBegin };

@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "broker/launcher/cookie_keyring.h"
 #include "broker/launcher/fork.h"
 #include "broker/launcher/process_names.h"
 #include "bus/address.h"
@@ -104,6 +105,7 @@ Launcher::Outcome Launcher::carry_out(LauncherRequest request, const bus::Messag
         case LauncherRequest::Adopt: return adopt(call);
         case LauncherRequest::MakeSpare: return make_spare(call);
         case LauncherRequest::WritePidfile: return write_pidfile(call);
+        case LauncherRequest::GiveCookie: return give_cookie(call);
         case LauncherRequest::NameProcesses: return name_processes(call);
     }
     return bus::Unexpected{LinkError::Broken};
@@ -196,6 +198,16 @@ Launcher::Outcome Launcher::write_pidfile(const bus::Message& call) {
     pidfile_.emplace(Pidfile::create(facts->path, static_cast<pid_t>(facts->pid)));
     start_body().write_string(sendable(pidfile_->path()));
     return reply(call, LauncherRequest::WritePidfile);
+}
+
+Launcher::Outcome Launcher::give_cookie(const bus::Message& call) {
+    const auto directory = read_text(body_of(call));
+    if (!directory) return bus::Unexpected{LinkError::Broken};
+    const auto cookie =
+        CookieKeyring(*directory, std::string(kDefaultCookieContext)).fresh_cookie();
+    if (!cookie) return refuse(call, bus::error_name::kFailed, describe(cookie.error()));
+    write_cookie(*cookie, start_body());
+    return reply(call, LauncherRequest::GiveCookie);
 }
 
 Launcher::Outcome Launcher::name_processes(const bus::Message& call) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The other process of the bus: reads the configuration, asks for users and groups, binds sockets
-// and removes their files and the pidfile, names processes. Does one thing at a time, as the broker
-// asks for it; may block. It ends when the broker's end of the link is closed, however that comes
-// about.
+// and removes their files and the pidfile, keeps the keyring, names processes. Does one thing at a
+// time, as the broker asks for it; may block. It ends when the broker's end of the link is closed,
+// however that comes about.
 #pragma once
 
 #include <optional>
@@ -42,6 +42,7 @@ private:
     Outcome adopt(const bus::Message& call);
     Outcome make_spare(const bus::Message& call);
     Outcome write_pidfile(const bus::Message& call);
+    Outcome give_cookie(const bus::Message& call);
     Outcome name_processes(const bus::Message& call);
 
     bus::WireWriter& start_body() { return builder_.start_body(); }

@@ -36,7 +36,7 @@ TEST(LauncherProtocol, TableRowsStandWhereTheirRequestsSay) {
     for (const auto request :
          {LauncherRequest::Load, LauncherRequest::Bind, LauncherRequest::Settle,
           LauncherRequest::Adopt, LauncherRequest::MakeSpare, LauncherRequest::WritePidfile,
-          LauncherRequest::NameProcesses}) {
+          LauncherRequest::GiveCookie, LauncherRequest::NameProcesses}) {
         EXPECT_EQ(method_of(request).request, request);
         EXPECT_EQ(find_launcher_method(method_of(request).member), &method_of(request));
     }
@@ -115,6 +115,16 @@ TEST(LauncherProtocol, CarriesTheFilesOfALauncher) {
         EXPECT_EQ(pidfile.path, has_pidfile ? "/run/pid" : "");
         EXPECT_EQ(pidfile.pid, has_pidfile ? 42U : 0U);
     }
+}
+
+TEST(LauncherProtocol, CarriesCookies) {
+    WireWriter body;
+    write_cookie({"general", 7, "c0ffee"}, body);
+    const auto read = read_cookie(as(LauncherRequest::GiveCookie, body));
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->context, "general");
+    EXPECT_EQ(read->id, 7U);
+    EXPECT_EQ(read->cookie, "c0ffee");
 }
 
 TEST(LauncherProtocol, CarriesProcesses) {

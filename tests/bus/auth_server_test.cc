@@ -26,12 +26,6 @@ std::string external(std::string_view identity) {
     return "\0AUTH EXTERNAL "s + to_hex(identity) + "\r\n";
 }
 
-class FakeCookies : public CookieSource {
-public:
-    std::optional<AuthCookie> current_cookie() override { return cookie; }
-    std::optional<AuthCookie> cookie = AuthCookie{"org_freedesktop_general", 42, "c0ffee"};
-};
-
 /// What a session bus of uid 0 knows of a peer of uid 0.
 AuthServerOptions root_options() {
     AuthServerOptions options{Guid::parse(kGuid).value()};
@@ -42,8 +36,22 @@ AuthServerOptions root_options() {
     return options;
 }
 
-AuthServerProgress feed(AuthServer& server, std::string_view text) {
-    return server.feed(std::as_bytes(std::span(text)));
+/// Goes on with `cookie` where one is awaited.
+AuthServerProgress feed(AuthServer& server,
+                        std::string_view text,
+                        const std::optional<AuthCookie>& cookie = std::nullopt) {
+    auto progress = server.feed(std::as_bytes(std::span(text)));
+    while (server.awaits_cookie()) {
+        auto next = server.supply_cookie(cookie);
+        progress.output += next.output;
+        progress.state = next.state;
+        if (!std::holds_alternative<AuthInProgress>(next.state)) break;
+        next = server.feed(std::as_bytes(std::span(text.substr(progress.consumed))));
+        progress.consumed += next.consumed;
+        progress.output += next.output;
+        progress.state = next.state;
+    }
+    return progress;
 }
 
 struct Exchange {
@@ -424,9 +432,9 @@ TEST(AuthServerMechanisms, OffersTheAllowedOnesInFixedOrder) {
 
 class AuthServerCookie : public testing::Test {
 protected:
-    AuthServerCookie() {
-        options_.cookies = &cookies_;
-        options_.peer_uid.reset();
+    AuthServerCookie() { options_.peer_uid.reset(); }
+    AuthServerProgress feed(AuthServer& server, std::string_view text) const {
+        return bus::feed(server, text, cookie_);
     }
     /// Opens the conversation; returns the challenge, or nothing where rejected.
     std::string challenge(AuthServer& server, std::string_view identity) {
@@ -442,7 +450,7 @@ protected:
     }
     static std::string data_line(std::string_view data) { return "DATA " + to_hex(data) + "\r\n"; }
 
-    FakeCookies cookies_;
+    std::optional<AuthCookie> cookie_ = AuthCookie{"org_freedesktop_general", 42, "c0ffee"};
     AuthServerOptions options_ = root_options();
 };
 
@@ -486,12 +494,31 @@ TEST_F(AuthServerCookie, GivesANewChallengeEachTime) {
 }
 
 TEST_F(AuthServerCookie, RejectsWhereThereIsNoCookie) {
-    cookies_.cookie.reset();
-    AuthServer empty(options_);
-    EXPECT_EQ(challenge(empty, "0"), "");
-    options_.cookies = nullptr;
-    AuthServer none(options_);
-    EXPECT_EQ(challenge(none, "0"), "");
+    cookie_.reset();
+    AuthServer server(options_);
+    EXPECT_EQ(challenge(server, "0"), "");
+}
+
+TEST_F(AuthServerCookie, NothingIsTakenWhileTheCookieIsAwaited) {
+    AuthServer server(options_);
+    const std::string first = "\0AUTH DBUS_COOKIE_SHA1 30\r\n"s;
+    const std::string lines = first + "CANCEL\r\n";
+    auto progress = server.feed(std::as_bytes(std::span(lines)));
+    EXPECT_EQ(progress.state, AuthServerState{AuthAwaitsCookie{}});
+    EXPECT_EQ(progress.consumed, first.size());
+    EXPECT_EQ(progress.output, "");
+    progress = server.supply_cookie(cookie_);
+    EXPECT_EQ(progress.state, AuthServerState{kInProgress});
+    EXPECT_TRUE(progress.output.starts_with("DATA ")) << progress.output;
+    EXPECT_EQ(feed(server, "CANCEL\r\n").output, kRejected);
+}
+
+TEST_F(AuthServerCookie, MissingCookiesCountAsRejections) {
+    AuthServer server(options_);
+    std::string lines("\0", 1);
+    for (int i = 0; i < 6; ++i)
+        lines += "AUTH DBUS_COOKIE_SHA1 30\r\n";
+    EXPECT_EQ(bus::feed(server, lines).state, AuthServerState{AuthServerError::TooManyRejections});
 }
 
 // Recorded from dbus-daemon: $ stands for the digest of the challenge that the case names.

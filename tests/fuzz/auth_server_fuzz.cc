@@ -15,11 +15,6 @@ namespace {
 
 using namespace buzon::bus;
 
-class OneCookie : public CookieSource {
-public:
-    std::optional<AuthCookie> current_cookie() override { return AuthCookie{"context", 7, "c"}; }
-};
-
 struct Run {
     AuthServerState state;
     std::size_t consumed = 0;
@@ -27,25 +22,28 @@ struct Run {
 };
 
 Run run(std::span<const std::byte> bytes, std::size_t piece) {
-    OneCookie cookies;
     AuthServerOptions options{Guid(std::array<std::byte, Guid::kBytes>{})};
     options.peer_uid = 1000;
     options.bus_owner_uid = 1000;
     options.can_pass_fds = true;
     options.allow_anonymous = true;
-    options.cookies = &cookies;
     AuthServer server(options);
 
     Run result;
     std::size_t available = 0;
-    while (std::holds_alternative<AuthInProgress>(result.state) && available < bytes.size()) {
+    bool is_resumed = false;
+    while (std::holds_alternative<AuthInProgress>(result.state) &&
+           (is_resumed || available < bytes.size())) {
         available = std::min(available + piece, bytes.size());
         const auto pending = bytes.subspan(result.consumed, available - result.consumed);
-        const auto progress = server.feed(pending);
+        auto progress = server.feed(pending);
         assert(progress.consumed <= pending.size());
-        result.state = progress.state;
         result.consumed += progress.consumed;
         result.output += progress.output.size();
+        is_resumed = server.awaits_cookie();
+        if (is_resumed) progress = server.supply_cookie(AuthCookie{"context", 7, "c"});
+        if (is_resumed) result.output += progress.output.size();
+        result.state = progress.state;
     }
     assert(result.output <= 17 * 1024);
     return result;

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "broker/cookie_keyring.h"
+#include "broker/launcher/cookie_keyring.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace buzon::broker;

@@ -12,7 +12,7 @@ import unittest
 
 import harness
 from process_case import ProcessTestCase
-from rawclient import BUS_NAME, BUS_PATH, BusError, RawClient, parse_address
+from rawclient import BUS_NAME, BUS_PATH, BusError, Disconnected, RawClient, parse_address
 from waiting import DEADLINE, read_lines, wait_until
 from wire import CALL, Message
 
@@ -232,6 +232,55 @@ class Failures(LauncherTestCase):
         client.receive_signal("ActivatableServicesChanged")
         waiting.reply_to(serial)
         self.assert_denied(client)
+
+
+@unittest.skipIf(harness.WRAPPER, "the wrapper has children of its own")
+class Cookies(LauncherTestCase):
+    """Who authenticates with a cookie waits for the launcher; nobody else does."""
+
+    def start_and_stop_launcher(self, extra=""):
+        home = self.enterContext(harness.private_directory())
+        daemon = self.start_daemon(harness.busconfig(auth=("EXTERNAL", "DBUS_COOKIE_SHA1"),
+                                                     extra=extra),
+                                   environment=harness.clean_environment(HOME=home))
+        launcher = children(daemon.pid)[0]
+        os.kill(launcher, signal.SIGSTOP)
+        return daemon, launcher
+
+    def ask(self, daemon, more=b""):
+        client = self.connect(daemon, auth=False)
+        uid = str(os.getuid()).encode().hex().encode()
+        client.send_bytes(b"\0AUTH DBUS_COOKIE_SHA1 " + uid + b"\r\n" + more)
+        return client
+
+    def test_others_are_served_meanwhile(self):
+        daemon, launcher = self.start_and_stop_launcher()
+        waiting = [self.ask(daemon), self.ask(daemon, b"CANCEL\r\nAUTH\r\n")]
+        self.ask(daemon, b"x" * 100000).close()
+        self.connect(daemon).sync()
+        os.kill(launcher, signal.SIGCONT)
+        for client in waiting:
+            self.assertRegex(client.read_line(), "^DATA [0-9a-f]+$")
+        for _ in range(2):
+            self.assertRegex(waiting[1].read_line(), "^REJECTED ")
+        self.connect(daemon).sync()
+
+    def test_the_auth_timeout_holds_meanwhile(self):
+        daemon, launcher = self.start_and_stop_launcher(
+            '<limit name="auth_timeout">300</limit>')
+        client = self.ask(daemon)
+        with self.assertRaises((Disconnected, AssertionError)):
+            client.read_line()
+        self.assertIn("has not authenticated soon enough", daemon.log())
+        os.kill(launcher, signal.SIGCONT)
+        self.connect(daemon).sync()
+
+    def test_without_a_launcher_they_are_rejected(self):
+        daemon, launcher = self.start_and_stop_launcher()
+        client = self.ask(daemon)
+        for pid in [child for child in children(daemon.pid) if child != launcher] + [launcher]:
+            os.kill(pid, signal.SIGKILL)
+        self.assertRegex(client.read_line(), "^REJECTED ")
 
 
 class Reloads(LauncherTestCase):

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "broker/cookie_keyring.h"
+#include "broker/launcher/cookie_keyring.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -134,7 +135,7 @@ protected:
     CookieKeyringTest& operator=(const CookieKeyringTest&) = delete;
 
     CookieKeyring keyring(std::string context = std::string(kDefaultCookieContext)) {
-        return CookieKeyring(directory_.string(), std::move(context), log_,
+        return CookieKeyring(directory_.string(), std::move(context),
                              [this] { return std::chrono::system_clock::from_time_t(time_); });
     }
     [[nodiscard]] std::filesystem::path file() const { return directory_ / kDefaultCookieContext; }
@@ -169,8 +170,6 @@ protected:
     std::filesystem::path home_;
     std::filesystem::path directory_;
     std::time_t time_ = kNow;
-    std::vector<std::string> logged_;
-    bus::Log log_{[this](bus::LogLevel, std::string_view text) { logged_.emplace_back(text); }};
 };
 
 TEST_F(CookieKeyringTest, MakesThePrivateDirectoryAndAPrivateFile) {
@@ -299,13 +298,11 @@ TEST_F(CookieKeyringTest, ReadsWithoutTheLock) {
     EXPECT_EQ(error_of(keyring()), std::nullopt);
 }
 
-TEST_F(CookieKeyringTest, LogsWhyThereIsNoCookie) {
-    make_directory(0755);
-    auto source = keyring();
-    EXPECT_EQ(source.current_cookie(), std::nullopt);
-    ASSERT_EQ(logged_.size(), 1U);
-    EXPECT_NE(logged_[0].find(describe(KeyringError::DirectoryNotPrivate)), std::string::npos)
-        << logged_[0];
+TEST(DescribeKeyringFailure, NamesTheSystemsReason) {
+    EXPECT_EQ(describe(KeyringFailure{KeyringError::Locked}),
+              "the keyring is locked by another server");
+    EXPECT_EQ(describe(KeyringFailure{KeyringError::Unreadable, EACCES}),
+              "the keyring cannot be read: Permission denied");
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading needs no lock, because a keyring is only ever replaced whole, by rename(). Writing does:
 // a lock file made with O_EXCL, as libdbus makes it. libdbus sleeps while somebody else holds it,
-// up to 8 seconds, and then breaks it; a bus that sleeps serves nobody, so here a lock younger
+// up to 8 seconds, and then breaks it; others wait for the launcher too, so here a lock younger
 // than that is a failure (the client is rejected and may come again) and an older one is broken.
-#include "broker/cookie_keyring.h"
+#include "broker/launcher/cookie_keyring.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -114,6 +114,12 @@ std::string_view describe(KeyringError error) {
     return "unknown error";
 }
 
+std::string describe(const KeyringFailure& failure) {
+    std::string text(describe(failure.error));
+    if (failure.system_error != 0) text += fmt::format(": {}", std::strerror(failure.system_error));
+    return text;
+}
+
 Result<KeyringCookie, KeyringLineError> parse_keyring_line(std::string_view line) {
     const auto fields = split_fields(line);
     if (fields.size() != 3) return Unexpected{KeyringLineError::WrongFieldCount};
@@ -209,16 +215,6 @@ private:
     std::string name_;
     bool held_ = false;
 };
-
-std::optional<bus::AuthCookie> CookieKeyring::current_cookie() {
-    auto cookie = fresh_cookie();
-    if (cookie) return *std::move(cookie);
-    const auto& [error, system_error] = cookie.error();
-    log_.warning(bus::LogKind{"cookie keyring failures"}, "no cookie from {}/{}: {}{}{}",
-                 directory_, context_, describe(error), system_error != 0 ? ": " : "",
-                 system_error != 0 ? std::strerror(system_error) : "");
-    return std::nullopt;
-}
 
 Result<bus::AuthCookie, KeyringFailure> CookieKeyring::fresh_cookie() {
     if (!is_cookie_context(context_)) return failure(KeyringError::BadContext);

@@ -18,7 +18,6 @@
 
 #include "bus/auth_server.h"
 #include "bus/base/file_descriptor.h"
-#include "bus/base/log.h"
 #include "bus/base/result.h"
 
 namespace buzon::broker {
@@ -68,8 +67,10 @@ struct KeyringFailure {
     int system_error = 0;  // errno, where a system call failed
 };
 
+[[nodiscard]] std::string describe(const KeyringFailure& failure);
+
 /// Reads and writes files in the calling thread, a few small ones, and never waits for a lock.
-class CookieKeyring final : public bus::CookieSource {
+class CookieKeyring {
 public:
     using Clock = std::function<std::chrono::system_clock::time_point()>;
 
@@ -78,15 +79,11 @@ public:
     CookieKeyring(
         std::string directory,
         std::string context,
-        bus::Log& log,
         Clock clock = [] { return std::chrono::system_clock::now(); })
         : directory_(std::move(directory)),
           context_(std::move(context)),
-          log_(log),
           clock_(std::move(clock)) {}
 
-    /// As fresh_cookie(); a failure is logged.
-    std::optional<bus::AuthCookie> current_cookie() override;
     /// A cookie that is in the file by now: the newest, or a new one where that is too old.
     bus::Result<bus::AuthCookie, KeyringFailure> fresh_cookie();
 
@@ -102,7 +99,6 @@ private:
 
     std::string directory_;
     std::string context_;
-    bus::Log& log_;
     Clock clock_;
 };
 
