@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/quota/receiver_fault.h"
+
+#include <gtest/gtest.h>
+
+#include <string_view>
+
+namespace buzon::broker {
+namespace {
+
+using std::chrono::milliseconds;
+using Use = MessageUse;
+
+constexpr milliseconds kStuckTimeout{30'000};
+constexpr ReceiverState kEmpty{.queued = 0, .bound = 800, .since_drained = milliseconds{0}};
+constexpr ReceiverState kEighth{.queued = 100, .bound = 800, .since_drained = milliseconds{99'000}};
+constexpr ReceiverState kBehind{.queued = 400, .bound = 800, .since_drained = milliseconds{10}};
+constexpr ReceiverState kFull{.queued = 800, .bound = 800, .since_drained = milliseconds{10}};
+constexpr ReceiverState kPaused{.queued = 800, .bound = 800, .since_drained = milliseconds{29'999}};
+constexpr ReceiverState kStuck{.queued = 800, .bound = 800, .since_drained = milliseconds{30'000}};
+constexpr ReceiverState kStuckBelow{
+    .queued = 400, .bound = 800, .since_drained = milliseconds{30'000}};
+constexpr Subscribers kMost{.all = 10, .keeping_up = 6};
+constexpr Subscribers kHalf{.all = 10, .keeping_up = 5};
+constexpr Subscribers kOne{.all = 1, .keeping_up = 0};
+constexpr auto kShare = Exhausted::SenderShare;
+constexpr auto kBound = Exhausted::ReceiverBound;
+constexpr auto kAccount = Exhausted::SenderAccount;
+
+constexpr struct {
+    std::string_view about;
+    Use use;
+    Exhausted exhausted;
+    ReceiverState receiver;
+    Subscribers subscribers;
+    bool outranks;
+    Remedy remedy;
+} kCases[] = {
+    {"call to a full share", Use::Call, kShare, kBehind, {}, false, Remedy::RefuseCall},
+    {"call to a stuck receiver", Use::Call, kBound, kStuck, {}, false, Remedy::RefuseCall},
+    {"call of root", Use::Call, kBound, kFull, {}, true, Remedy::RefuseCall},
+    {"reply of any kind", Use::Reply, kBound, kStuck, {}, true, Remedy::ReplaceReply},
+
+    {"share full, receiver drains",
+     Use::OneWay,
+     kShare,
+     kBehind,
+     {},
+     false,
+     Remedy::ThrottleSender},
+    {"bound reached, receiver drains",
+     Use::OneWay,
+     kBound,
+     kFull,
+     {},
+     false,
+     Remedy::ThrottleSender},
+    {"receiver has only paused", Use::OneWay, kBound, kPaused, {}, false, Remedy::ThrottleSender},
+    {"receiver is stuck", Use::OneWay, kBound, kStuck, {}, false, Remedy::DisconnectReceiver},
+    {"receiver is stuck, one share full",
+     Use::OneWay,
+     kShare,
+     kStuckBelow,
+     {},
+     false,
+     Remedy::DisconnectReceiver},
+    {"account full, receiver is empty",
+     Use::OneWay,
+     kAccount,
+     kEmpty,
+     {},
+     false,
+     Remedy::ThrottleSender},
+    {"account full, receiver holds little for long",
+     Use::OneWay,
+     kAccount,
+     kEighth,
+     {},
+     false,
+     Remedy::ThrottleSender},
+    {"account full, receiver is stuck",
+     Use::OneWay,
+     kAccount,
+     kStuckBelow,
+     {},
+     false,
+     Remedy::DisconnectReceiver},
+
+    {"root's share full", Use::OneWay, kShare, kBehind, {}, true, Remedy::QueueBeyondShare},
+    {"root's share full, and the queue",
+     Use::OneWay,
+     kShare,
+     kFull,
+     {},
+     true,
+     Remedy::DisconnectReceiver},
+    {"root finds the queue full", Use::OneWay, kBound, kFull, {}, true, Remedy::DisconnectReceiver},
+    {"root's account full, receiver behind",
+     Use::OneWay,
+     kAccount,
+     kBehind,
+     {},
+     true,
+     Remedy::DisconnectReceiver},
+    {"root's account full, receiver keeps up",
+     Use::OneWay,
+     kAccount,
+     kEmpty,
+     {},
+     true,
+     Remedy::ThrottleSender},
+
+    {"most keep up, this one does not", Use::Broadcast, kShare, kBehind, kMost, false,
+     Remedy::QueueBeyondShare},
+    {"most keep up, this one is full", Use::Broadcast, kBound, kFull, kMost, false,
+     Remedy::DisconnectReceiver},
+    {"most keep up, account full", Use::Broadcast, kAccount, kBehind, kMost, false,
+     Remedy::DisconnectReceiver},
+    {"most keep up, so does this one", Use::Broadcast, kAccount, kEmpty, kMost, false,
+     Remedy::ThrottleSender},
+    {"half keep up", Use::Broadcast, kShare, kBehind, kHalf, false, Remedy::ThrottleSender},
+    {"half keep up, this one is full", Use::Broadcast, kBound, kFull, kHalf, false,
+     Remedy::ThrottleSender},
+    {"half keep up, this one is stuck", Use::Broadcast, kBound, kStuck, kHalf, false,
+     Remedy::DisconnectReceiver},
+    {"only one subscriber", Use::Broadcast, kShare, kBehind, kOne, false, Remedy::ThrottleSender},
+    {"only one subscriber, root sends", Use::Broadcast, kShare, kBehind, kOne, true,
+     Remedy::QueueBeyondShare},
+    {"a signal to one is no broadcast", Use::OneWay, kShare, kBehind, kMost, false,
+     Remedy::ThrottleSender},
+};
+
+Congestion congestion_of(const decltype(kCases[0])& row) {
+    return {.use = row.use,
+            .exhausted = row.exhausted,
+            .receiver = row.receiver,
+            .subscribers = row.subscribers,
+            .sender_outranks_receiver = row.outranks,
+            .stuck_timeout = kStuckTimeout};
+}
+
+TEST(RemedyFor, FollowsWhoIsAtFault) {
+    for (const auto& row : kCases)
+        EXPECT_EQ(remedy_for(congestion_of(row)), row.remedy) << row.about;
+}
+
+TEST(RemedyFor, NeverDisconnectsOneThatKeepsUp) {
+    for (const auto& row : kCases) {
+        auto congestion = congestion_of(row);
+        congestion.receiver.queued = 10;
+        EXPECT_NE(remedy_for(congestion), Remedy::DisconnectReceiver) << row.about;
+    }
+}
+
+TEST(RemedyFor, NeverThrottlesRootForOneThatIsBehind) {
+    for (const auto& row : kCases) {
+        auto congestion = congestion_of(row);
+        congestion.sender_outranks_receiver = true;
+        if (keeps_up(congestion.receiver)) continue;
+        EXPECT_NE(remedy_for(congestion), Remedy::ThrottleSender) << row.about;
+    }
+}
+
+TEST(TimeUntilStuck, IsWhenAThrottledSenderWouldGoOn) {
+    for (const auto& row : kCases) {
+        auto congestion = congestion_of(row);
+        const auto left = time_until_stuck(congestion);
+        const bool waits = row.remedy == Remedy::ThrottleSender && !keeps_up(row.receiver);
+        ASSERT_EQ(left.has_value(), waits) << row.about;
+        if (!left) continue;
+        congestion.receiver.since_drained += *left;
+        EXPECT_EQ(remedy_for(congestion), Remedy::DisconnectReceiver) << row.about;
+    }
+}
+
+}  // namespace
+}  // namespace buzon::broker
