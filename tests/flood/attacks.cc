@@ -50,6 +50,11 @@ Crew self_caller(Speech speech) {
     return {.name = "Self", .speech = std::move(speech), .reading = Reading::Nothing};
 }
 
+Actor as_nobody(Actor actor) {
+    actor.is_nobody = true;
+    return actor;
+}
+
 std::vector<Attack> at_a_receiver() {
     const auto flood = calls("Deaf", kKiB, Reply::NotWanted);
     auto self = self_caller(calls("Self", kKiB, Reply::NotWanted).on_record());
@@ -74,6 +79,13 @@ std::vector<Attack> at_a_receiver() {
         {"huge-stalled",
          "messages of 126 MiB for one who does not",
          {deaf("Deaf"), speaker(calls("Deaf", kHuge, Reply::NotWanted).on_record())}},
+        {"busy-receiver",
+         "signals for one who reads in bursts and must not be disconnected for it",
+         {actor_of({.name = "Busy",
+                    .reading = Reading::InBursts,
+                    .hears_on_record = true,
+                    .is_innocent = true}),
+          speaker(signals("Busy", kKiB).on_record())}},
         {"self-calls", "calls to oneself, never read", {actor_of(self)}},
         {"circle-2", "two flood each other, neither reads", circle(2)},
         {"circle-3", "three flood each other in a circle", circle(3)},
@@ -167,6 +179,14 @@ std::vector<Attack> by_being_there() {
         {"connections", "holds up to 2,000 connections", {connection_hoarder(2000)}},
         {"connection-churn", "joins and leaves", {connection_churner()}},
         {"half-auth", "1,000 logins that go on a byte at a time", {half_authenticated(1000)}},
+        {"user-connections",
+         "another user holds up to 2,000 connections, with the limits of a system bus",
+         {as_nobody(connection_hoarder(2000))},
+         {{"max_connections_per_user", 256}, {"max_completed_connections", 2048}}},
+        {"user-half-auth",
+         "1,000 half logins of another user, with the limits of a system bus",
+         {as_nobody(half_authenticated(1000))},
+         {{"max_incomplete_connections", 64}, {"auth_timeout", 30000}}},
         {"half-messages",
          "250 connections send 1 MiB of a message of 32 MiB",
          {half_messages(kMany)}},

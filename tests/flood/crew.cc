@@ -68,14 +68,18 @@ private:
     }
     /// A member that the bus has disconnected is no more.
     template <typename Action>
-    static void guard(Stage& stage, std::unique_ptr<Member>& member, Action&& action) {
+    void guard(Stage& stage, std::unique_ptr<Member>& member, Action&& action) {
         const bool sent = member->is_on_record();
         const bool heard = member->hears_on_record();
         try {
             action();
         } catch (const load::HungUp&) {
             member.reset();
-            ++stage.board.attackers_disconnected;
+            if (crew_.is_innocent) {
+                stage.board.befalls(innocent::kGuest, Fate::Disconnected);
+            } else {
+                ++stage.board.attackers_disconnected;
+            }
             if (sent) stage.board.ledger.sender_is_gone();
             if (heard) stage.board.ledger.receiver_is_gone();
         }

@@ -14,7 +14,8 @@
 
 namespace buzon::flood {
 
-enum class Reading { Everything, Nothing, Drips };
+/// In bursts: everything, but for 0.7 of each second it is busy with something else.
+enum class Reading { Everything, Nothing, Drips, InBursts };
 enum class Attachment { Nothing, SixteenFiles, ItsOwnSocket };
 
 struct Crew {
@@ -30,6 +31,7 @@ struct Crew {
     /// The first connection writes down what it gets of the speech on record.
     bool hears_on_record = false;
     bool lingers = false;
+    bool is_innocent = false;  // what befalls it is harm
 };
 
 [[nodiscard]] Actor actor_of(Crew crew);

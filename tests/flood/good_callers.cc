@@ -19,7 +19,7 @@ using std::chrono::nanoseconds;
 
 constexpr std::size_t kWindow = 16;
 // A pair with so many calls unanswered makes no more: they would only lie in the bus.
-constexpr std::size_t kMostOutstanding = 1024;
+constexpr std::size_t kMostOutstanding = 8192;
 constexpr std::chrono::seconds kPrompt{1};
 constexpr milliseconds kTick{1};
 constexpr milliseconds kNewsPeriod{10};
@@ -65,6 +65,8 @@ public:
             for (; next_ <= now; next_ += period)
                 make_call(next_, phase);
         }
+    }
+    void flush() {
         guarded([&] { outbox_.flush(client_); });
     }
     void read() {
@@ -151,17 +153,15 @@ public:
           signal_(load::make_signal(kNewsInterface, "Changed")),
           board_(board) {}
 
-    void publish(Clock::time_point now) {
+    void work(Clock::time_point now, Phase phase) {
         if (gone_ || now < next_) return;
         next_ = now + kNewsPeriod;
         try {
             while (client_.receive_some([&](auto message) { take(message); })) {
             }
-            if (!outbox_.flush(client_)) return;
-            board_.published = last_;  // has left as a whole
-            last_ = client_.next_serial();
-            load::set_serial(signal_, last_);
-            outbox_.add(signal_);
+            const bool has_left = outbox_.flush(client_);
+            if (has_left) board_.published = last_;
+            if (has_left && is_working_time(phase)) publish();
         } catch (const std::exception&) {
             gone_ = true;
             board_.befalls(innocent::kPublisher, Fate::Disconnected);
@@ -169,6 +169,11 @@ public:
     }
 
 private:
+    void publish() {
+        last_ = client_.next_serial();
+        load::set_serial(signal_, last_);
+        outbox_.add(signal_);
+    }
     void take(std::span<const std::byte> message) {
         if (load::type_of(message) == bus::MessageType::Error) {
             board_.befalls(innocent::kPublisher, Fate::Refused);
@@ -212,10 +217,11 @@ void play_good_callers(const std::string& socket_path, Board& board) {
         std::uint32_t outstanding = 0;
         for (auto& each : callers) {
             if (is_working_time(phase)) each.offer(now, phase, board.rate / kPairs);
+            each.flush();
             outstanding += each.outstanding();
         }
         board.outstanding = outstanding;
-        if (is_working_time(phase)) publisher.publish(now);
+        publisher.work(now, phase);
         wait_a_tick(sources, callers);
         for (std::size_t i = 0; i < callers.size(); ++i) {
             if (sources[i].revents != 0) callers[i].read();

@@ -20,7 +20,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kStep{5};
 constexpr milliseconds kBetweenNewcomers{200};
-constexpr std::chrono::seconds kNewcomersPatience{2};
+constexpr std::chrono::seconds kNewcomersPatience{1};
 constexpr std::size_t kEnoughReplies = std::size_t{1} << 20;
 
 class Answerer {

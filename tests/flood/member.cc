@@ -8,6 +8,10 @@
 namespace buzon::flood {
 namespace {
 
+using std::chrono::milliseconds;
+
+constexpr milliseconds kBurst{300};
+constexpr milliseconds kBurstPeriod{1000};
 constexpr std::size_t kBatchBytes = std::size_t{64} << 10;
 constexpr std::size_t kMostAtOnce = std::size_t{1} << 20;
 constexpr std::size_t kFiles = 16;
@@ -59,6 +63,11 @@ void Member::open_attachment() {
                 attached_.push_back(each.get());
     }
     client_.expect_descriptors();
+}
+
+bool Member::reads() const {
+    const bool in_burst = (Clock::now() - board_.made) % kBurstPeriod < kBurst;
+    return crew_.reading == Reading::Everything || (crew_.reading == Reading::InBursts && in_burst);
 }
 
 bool Member::has_something_to_say() const {

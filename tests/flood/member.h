@@ -35,7 +35,7 @@ public:
     [[nodiscard]] bool hears_on_record() const { return is_first_ && crew_.hears_on_record; }
 
 private:
-    [[nodiscard]] bool reads() const { return crew_.reading == Reading::Everything; }
+    [[nodiscard]] bool reads() const;
     [[nodiscard]] bool has_something_to_say() const;
     void set_up();
     void open_attachment();

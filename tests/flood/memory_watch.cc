@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <system_error>
 
 namespace buzon::flood {
 namespace {
@@ -56,6 +58,13 @@ MemoryWatch::MemoryWatch(pid_t bus) : processes_{bus} {
         forget_peak(each);
     before_ = sample().value_or(0);
     peak_ = before_;
+}
+
+std::size_t MemoryWatch::descriptors() const {
+    std::error_code gone;
+    const std::filesystem::directory_iterator all(fmt::format("/proc/{}/fd", processes_.front()),
+                                                  gone);
+    return static_cast<std::size_t>(std::distance(begin(all), end(all)));
 }
 
 std::optional<std::size_t> MemoryWatch::sample() {

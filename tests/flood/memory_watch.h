@@ -31,6 +31,9 @@ public:
     [[nodiscard]] std::size_t growth() const { return peak_ > before_ ? peak_ - before_ : 0; }
     [[nodiscard]] std::size_t growth_now() const { return now_ > before_ ? now_ - before_ : 0; }
 
+    /// How many descriptors the bus has open now.
+    [[nodiscard]] std::size_t descriptors() const;
+
 private:
     std::vector<pid_t> processes_;  // the bus first
     std::size_t before_ = 0;

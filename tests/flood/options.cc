@@ -131,7 +131,12 @@ Options parse_options(int argc, const char* const* argv) {
 
     options.buses = load::runnable(known, texts.buses);
     for (const auto& attack : all_attacks()) {
-        if (is_chosen(texts.attacks, attack.name)) options.attacks.push_back(attack);
+        if (!is_chosen(texts.attacks, attack.name)) continue;
+        if (can_be_played(attack)) {
+            options.attacks.push_back(attack);
+        } else {
+            fmt::print(stderr, "{} is left out: it needs root\n", attack.name);
+        }
     }
     options.goals = goals_of(texts.goals);
     options.bounds.memory_bytes = texts.bound_mib << 20;

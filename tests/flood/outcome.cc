@@ -39,6 +39,7 @@ void worsen(Outcome& worst, const Outcome& other) {
     raise(worst.killed, other.killed);
     raise(worst.peak_growth, other.peak_growth);
     raise(worst.growth_after, other.growth_after);
+    raise(worst.peak_descriptors, other.peak_descriptors);
     raise(worst.harm.refused, other.harm.refused);
     raise(worst.harm.stuck, other.harm.stuck);
     raise(worst.harm.disconnected, other.harm.disconnected);

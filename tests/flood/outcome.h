@@ -23,7 +23,7 @@ struct Harm {
     std::size_t refused = 0;
     std::size_t stuck = 0;
     std::size_t disconnected = 0;
-    std::size_t newcomers = 0;  // not let in within two seconds
+    std::size_t newcomers = 0;  // not let in within a second
 
     [[nodiscard]] std::size_t peers() const { return refused + stuck + disconnected + newcomers; }
 };
@@ -44,6 +44,7 @@ struct Outcome {
     bool killed = false;          // we ended it, because it grew too much
     std::size_t peak_growth = 0;  // bytes
     std::size_t growth_after = 0;
+    std::size_t peak_descriptors = 0;  // open in the bus when the attack ends
     Service baseline;
     Service attacked;
     Harm harm;

@@ -68,7 +68,10 @@ std::string verdict_of(const Outcome& outcome,
     if (outcome.died) return "the bus died";
     const auto misses = missed(goals, outcome, bounds);
     if (misses.empty()) return "ok";
-    return fmt::format("misses {}", fmt::join(names_of(misses), ", "));
+    // Then the attack can't be told from whatever else the machine did.
+    const bool was_busy = outcome.baseline.served_share < bounds.served_share;
+    return fmt::format("misses {}{}", fmt::join(names_of(misses), ", "),
+                       was_busy ? " (as did the baseline)" : "");
 }
 
 nlohmann::ordered_json json_of(const Service& service) {
@@ -89,6 +92,7 @@ nlohmann::ordered_json json_of(const Outcome& outcome,
     json["ended_for_its_memory"] = outcome.killed;
     json["peak_bytes"] = outcome.peak_growth;
     json["bytes_afterwards"] = outcome.growth_after;
+    json["descriptors"] = outcome.peak_descriptors;
     json["baseline"] = json_of(outcome.baseline);
     json["attacked"] = json_of(outcome.attacked);
     json["innocents"] = {{"disconnected", outcome.harm.disconnected},

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tests/flood/board.h"
@@ -38,6 +39,7 @@ struct Actor {
     std::function<std::unique_ptr<Role>()> make;
     bool is_active = true;      // burns CPU: has a stand-in that does so in the baseline
     bool lingers = false;       // stays, with all it has, until the scene has ended
+    bool is_nobody = false;     // another user; needs root
     bool stops_itself = false;  // with SIGSTOP, and is woken after the attack
 };
 
@@ -45,9 +47,14 @@ struct Attack {
     std::string_view name;
     std::string_view about;
     std::vector<Actor> cast;  // started in this order
+    /// <limit> elements of this attack, for buses that read a configuration.
+    std::vector<std::pair<std::string, std::uint64_t>> limits = {};
 };
 
 [[nodiscard]] const std::vector<Attack>& all_attacks();
+
+/// Whether this process may play it.
+[[nodiscard]] bool can_be_played(const Attack& attack);
 
 /// The life of a process of the cast.
 void play(const Actor& actor, Stage& stage);

@@ -152,6 +152,7 @@ private:
     }
 
     void settle(const Attack& attack) {
+        outcome_.peak_descriptors = memory_->descriptors();
         attack_ended_ = Clock::now();
         board_->phase = Phase::Settle;
         wait_while(kToSettle, [&] {
@@ -264,9 +265,11 @@ Outcome play_scene(const Attack& attack,
                    const load::BusProgram& program,
                    double rate,
                    double seconds) {
+    auto limited = program;
+    limited.limits.insert(limited.limits.begin(), attack.limits.begin(), attack.limits.end());
     Outcome outcome;
     try {
-        outcome = Scene(program, rate).play(attack, seconds);
+        outcome = Scene(limited, rate).play(attack, seconds);
     } catch (const std::exception& failure) {
         outcome.failure = failure.what();
     }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <cerrno>
@@ -21,6 +22,7 @@ namespace {
 
 constexpr std::uint32_t kEveryUser = 0xffffffff;
 constexpr std::uint64_t kPriority = 1;
+constexpr mode_t kForAll = 0777;
 
 // connect: verdict, priority. own: verdict, priority, is a prefix, name. send and receive: verdict,
 // priority, four strings (name, path, interface, member; empty is any), type, broadcast, fewest and
@@ -85,7 +87,7 @@ bus::FileDescriptor listen_at(const std::string& path) {
     bus::FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket ||
         ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0 ||
-        ::listen(socket.get(), SOMAXCONN) < 0) {
+        ::chmod(path.c_str(), kForAll) < 0 || ::listen(socket.get(), SOMAXCONN) < 0) {
         throw std::system_error(errno, std::generic_category(), path);
     }
     return socket;

@@ -97,6 +97,8 @@ ScratchDirectory::ScratchDirectory() {
     if (!::mkdtemp(path_.data())) {
         throw std::system_error(errno, std::generic_category(), path_);
     }
+    // Other users may connect to the bus in it.
+    std::filesystem::permissions(path_, std::filesystem::perms(0755));
 }
 
 ScratchDirectory::~ScratchDirectory() {
