@@ -14,6 +14,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "policy/explain.h"
 #include "policy/rule_cover.h"
@@ -37,6 +38,43 @@ struct Covering {
     const Rule* rule = nullptr;
     Coverage coverage = Coverage::No;
 };
+
+MessageConditions* conditions_of(Rule& rule) {
+    if (auto* send = std::get_if<SendRule>(&rule.match)) return &send->message;
+    auto* receive = std::get_if<ReceiveRule>(&rule.match);
+    return receive ? &receive->message : nullptr;
+}
+
+/// The rule once for each type of message that it applies to, and for signals once for those to
+/// everybody. Types that no specification knows are left aside. Nothing for rules that can't be
+/// divided in this way.
+std::vector<Rule> parts_of(const Rule& rule) {
+    Rule part = rule;
+    MessageConditions* conditions = conditions_of(part);
+    auto* send = std::get_if<SendRule>(&part.match);
+    std::vector<Rule> parts;
+    if (!conditions) return parts;
+    const auto only = conditions->type;
+    const auto broadcasts = send ? send->broadcast : std::nullopt;
+    using bus::MessageType;
+    for (const auto type : {MessageType::MethodCall, MessageType::Signal, MessageType::MethodReturn,
+                            MessageType::Error}) {
+        if (only && *only != type) continue;
+        conditions->type = type;
+        if (type != MessageType::Signal && broadcasts == true) continue;
+        if (type != MessageType::Signal || !send || broadcasts) {
+            parts.push_back(part);
+            continue;
+        }
+        for (const bool broadcast : {false, true}) {
+            send->broadcast = broadcast;
+            parts.push_back(part);
+        }
+        send->broadcast = broadcasts;
+    }
+    if (parts.size() < 2) parts.clear();
+    return parts;
+}
 
 /// The rules of a scope that have been walked over, as far as they can still cover one.
 class WalkedRules {
@@ -143,12 +181,7 @@ private:
 
     /// True: nothing takes the rule's place.
     bool judge(const Rule& rule, const WalkedRules& walked) {
-        const auto keys = keys_of_covering(rule);
-        Covering found = walked.find(rule, keys);
-        if (found.coverage != Coverage::Full) {
-            const Covering mandatory = mandatory_.find(rule, keys);
-            if (mandatory.coverage > found.coverage) found = mandatory;
-        }
+        const Covering found = find(rule, walked);
         if (found.coverage == Coverage::Full) {
             report_covered(rule, *found.rule);
             return false;
@@ -163,6 +196,11 @@ private:
                    "Put it behind that rule, or give that rule a type or a destination.");
             return false;
         }
+        const auto together = find_together(rule, walked);
+        if (!together.empty()) {
+            report_covered(rule, together);
+            return false;
+        }
         if (found.coverage == Coverage::AllButReplies && found.rule->effect != rule.effect) {
             report(Severity::Warning, rule, "unreachable-rule",
                    fmt::format("{} decides at most about replies: {} comes later and applies to "
@@ -171,6 +209,44 @@ private:
                    "Take it out, or put it behind that rule.");
         }
         return true;
+    }
+
+    [[nodiscard]] Covering find(const Rule& rule, const WalkedRules& walked) const {
+        const auto keys = keys_of_covering(rule);
+        const Covering found = walked.find(rule, keys);
+        if (found.coverage == Coverage::Full) return found;
+        const Covering mandatory = mandatory_.find(rule, keys);
+        return mandatory.coverage > found.coverage ? mandatory : found;
+    }
+
+    /// Rules that cover all parts of `rule` between them; none where some part is left.
+    [[nodiscard]] std::vector<const Rule*> find_together(const Rule& rule,
+                                                         const WalkedRules& walked) const {
+        std::vector<const Rule*> covering;
+        for (const Rule& part : parts_of(rule)) {
+            const Covering found = find(part, walked);
+            if (found.coverage != Coverage::Full) return {};
+            if (std::find(covering.begin(), covering.end(), found.rule) == covering.end())
+                covering.push_back(found.rule);
+        }
+        return covering;
+    }
+
+    void report_covered(const Rule& rule, const std::vector<const Rule*>& later) {
+        const bool same = std::all_of(later.begin(), later.end(), [&](const Rule* each) {
+            return each->effect == rule.effect && wants_log(*each) == wants_log(rule);
+        });
+        std::vector<std::string> places;
+        for (const Rule* each : later)
+            places.push_back(place(*each));
+        report(
+            same ? Severity::Note : Severity::Warning, rule,
+            same ? "redundant-rule" : "unreachable-rule",
+            fmt::format("{} {}: {} come later and together apply to all messages that it applies "
+                        "to",
+                        to_text(rule), same ? "adds nothing" : "never decides",
+                        fmt::join(places, " and ")),
+            same ? "Take it out." : "Take it out, or put it behind those rules.");
     }
 
     void report_covered(const Rule& rule, const Rule& later) {

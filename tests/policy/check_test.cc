@@ -178,6 +178,30 @@ constexpr Case kReachCases[] = {
      "2:unreachable-rule 3:voids-earlier-rules"},
     {"a broad rule with nothing before it",
      "<policy context='default'>\n<allow send_broadcast='true'/>\n<allow own='a.b'/></policy>", ""},
+    {"overridden for each type of message",
+     "<policy context='default'>\n<deny send_destination='a.b'/>"
+     "\n<allow send_destination='a.b' send_type='method_call'/>"
+     "\n<allow send_destination='a.b' send_type='method_return' send_requested_reply='false'/>"
+     "\n<allow send_destination='a.b' send_type='error' send_requested_reply='false'/>"
+     "\n<allow send_destination='a.b' send_type='signal'/></policy>",
+     "2:unreachable-rule"},
+    {"but for one type",
+     "<policy context='default'>\n<deny send_destination='a.b'/>"
+     "\n<allow send_destination='a.b' send_type='method_call'/>"
+     "\n<allow send_destination='a.b' send_type='method_return' send_requested_reply='false'/>"
+     "\n<allow send_destination='a.b' send_type='signal'/></policy>",
+     ""},
+    {"received, each type again",
+     "<policy context='default'>\n<deny receive_sender='a.b'/>"
+     "\n<deny receive_sender='a.b' receive_type='method_call'/>"
+     "\n<deny receive_type='method_return'/>\n<deny receive_type='error'/></policy>"
+     "<policy context='mandatory'>\n<deny receive_sender='a.b' receive_type='signal'/></policy>",
+     "2:redundant-rule(note)"},
+    {"signals to everybody and to somebody",
+     "<policy context='default'>\n<allow send_type='signal' send_interface='a.I'/>"
+     "\n<deny send_broadcast='true' send_interface='a.I'/>"
+     "\n<allow send_broadcast='false' send_type='signal'/></policy>",
+     "2:unreachable-rule"},
     {"connecting", "<policy context='default'>\n<deny user='alice'/>\n<allow user='*'/></policy>",
      "2:unreachable-rule"},
 };
@@ -286,6 +310,50 @@ TEST(Check, RulesThatNeverDecideCanBeTakenOut) {
         }
     }
     EXPECT_GT(removed, 1000U);
+}
+
+/// Rules about one service, each about one type of message or about signals to everybody.
+std::string divided_rules(Dice& dice) {
+    std::string text = "<policy context='default'>";
+    for (unsigned rules = 12; rules > 0; --rules) {
+        text += fmt::format("\n<{} send_destination_prefix='a'", dice.pick({"allow", "deny"}));
+        if (dice.roll(6) != 0) {
+            text += fmt::format(" send_type='{}'", dice.pick({"method_call", "method_return",
+                                                              "error", "signal", "signal"}));
+        }
+        if (dice.roll(4) == 0) {
+            text += fmt::format(" send_broadcast='{}'", dice.pick({"true", "false"}));
+        }
+        text += fmt::format(" send_requested_reply='{}'/>", dice.pick({"true", "false"}));
+    }
+    return text + "</policy>";
+}
+
+TEST(Check, RulesThatOthersDivideAmongThemselvesCanBeTakenOut) {
+    std::size_t removed = 0;
+    std::size_t together = 0;
+    for (unsigned seed = 0; seed < 1000; ++seed) {
+        Dice dice(seed);
+        const std::string text = divided_rules(dice);
+        const Config config = config_of(text);
+        FakeUsers users;
+        std::vector<Warning> warnings;
+        const auto all = PolicySet::create(config, users, warnings);
+        const auto fewer = PolicySet::create(without_unreachable(config, removed), users, warnings);
+        for (const Finding& finding : check(config, users, {}))
+            together += finding.text.find("together") != std::string::npos ? 1 : 0;
+        const auto before = all->snapshot_for({.uid = 1});
+        const auto after = fewer->snapshot_for({.uid = 1});
+        const NameList party({"a.b"});
+        for (int i = 0; i < 30; ++i) {
+            auto message = random_message(dice);
+            message.is_reply = message.type == bus::MessageType::MethodReturn ||
+                               message.type == bus::MessageType::Error;
+            const SendQuery send{message, &party, dice.roll(2) == 0};
+            ASSERT_EQ(before->may_send(send).allowed, after->may_send(send).allowed) << text;
+        }
+    }
+    EXPECT_GT(together, 100U);
 }
 
 TEST(Check, GetsThroughAHundredThousandRules) {
