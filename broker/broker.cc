@@ -100,7 +100,12 @@ void Broker::on_authenticated(Peer& peer) {
     if (peer.user() && !verdict) {
         judge_.log_refused_connection(peer, verdict);
         remove(peer);
+        return;
     }
+    const policy::PolicySnapshot& rules = peer.policy(policy);
+    const bool can_be_denied =
+        !rules.allows_every_own() || !rules.allows_every_send() || !rules.allows_every_receive();
+    if (can_be_denied) state_.denials->expect(peer.process_name());
 }
 
 void Broker::on_message(Peer& peer, const bus::Message& message) {

@@ -19,6 +19,13 @@ void DenialLog::set_source(ProcessNameSource& source) {
     source.set_listener(this);
 }
 
+void DenialLog::expect(const bus::Ref<ProcessName>& name) {
+    if (!name || name->state != ProcessName::State::NotAsked) return;
+    if (!source_ || !source_->has_room()) return;
+    name->state = ProcessName::State::Asked;
+    source_->look_up(name);
+}
+
 void DenialLog::write(bus::LogLevel level, LogText text) {
     if (waiting_.size() == kMostWaiting) write_first();
     waiting_.push_back({level, std::move(text), loop_.now() + kPatience});

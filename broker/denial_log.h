@@ -32,6 +32,8 @@ public:
 
     /// Who finds out names; outlives this. Without one no name is known.
     void set_source(ProcessNameSource& source);
+    /// Has a name found out before a line needs it: who is denied something may be gone by then.
+    void expect(const bus::Ref<ProcessName>& name);
     /// False: the budget of `party` is spent; nothing is to be written.
     [[nodiscard]] bool admit(bus::LogKind kind, bus::LogLevel level, bus::LogParty party) {
         return log_.admit(kind, level, party);

@@ -23,6 +23,7 @@ public:
     explicit LauncherNames(LauncherKeeper& keeper) : keeper_(keeper) {}
 
     void look_up(const bus::Ref<ProcessName>& name) override;
+    [[nodiscard]] bool has_room() const override { return waiting_.size() < kMostWaiting / 2; }
     void set_listener(ProcessNameListener* listener) override { listener_ = listener; }
 
 private:

@@ -50,6 +50,8 @@ public:
     /// Settles `name`, at once or later, and then tells the listener. A name that is not found out
     /// is settled as unknown.
     virtual void look_up(const bus::Ref<ProcessName>& name) = 0;
+    /// Names may be asked for that nobody waits for yet.
+    [[nodiscard]] virtual bool has_room() const = 0;
     virtual void set_listener(ProcessNameListener* listener) = 0;
 
 protected:

@@ -19,6 +19,8 @@ using testing::IsEmpty;
 class HeldNames final : public ProcessNameSource {
 public:
     void look_up(const bus::Ref<ProcessName>& name) override { asked.push_back(name); }
+    [[nodiscard]] bool has_room() const override { return has_room_; }
+    void set_room(bool has_room) { has_room_ = has_room; }
     void set_listener(ProcessNameListener* listener) override { listener_ = listener; }
     void answer(std::size_t index, std::string name) {
         asked.at(index)->settle(std::move(name));
@@ -28,6 +30,7 @@ public:
 
 private:
     ProcessNameListener* listener_ = nullptr;
+    bool has_room_ = true;
 };
 
 class DenialLogTest : public testing::Test {
@@ -71,6 +74,26 @@ TEST_F(DenialLogTest, ANameIsAskedForOnceAndThenKnown) {
     names_.answer(0, "mail");
     write(about(name));
     EXPECT_EQ(lines_.size(), 3U);
+    EXPECT_EQ(names_.asked.size(), 1U);
+}
+
+TEST_F(DenialLogTest, ANameThatWasExpectedHoldsUpNoLine) {
+    const auto name = process();
+    denials_->expect(name);
+    ASSERT_EQ(names_.asked.size(), 1U);
+    names_.answer(0, "mail");
+    write(about(name));
+    EXPECT_EQ(lines_.size(), 1U);
+    denials_->expect(nullptr);
+    EXPECT_EQ(names_.asked.size(), 1U);
+}
+
+TEST_F(DenialLogTest, NamesForWhichThereIsNoRoomAreAskedForWhenALineNeedsThem) {
+    const auto name = process();
+    names_.set_room(false);
+    denials_->expect(name);
+    EXPECT_EQ(names_.asked.size(), 0U);
+    write(about(name));
     EXPECT_EQ(names_.asked.size(), 1U);
 }
 

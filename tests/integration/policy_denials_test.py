@@ -201,6 +201,21 @@ class ProgramNames(DenialCase):
         self.expect_in_log("comm=?")
         self.assertNotIn("short-lived", self.bus.log())
 
+    def test_names_are_known_before_they_are_needed(self):
+        self.server()
+        _, link = self.other_program("early")
+        later = self.connect()
+        self.expect_denial(later, interface=INTERFACE)
+        with open("/proc/self/comm", encoding="utf-8") as file:
+            own = file.read().strip()
+        self.expect_in_log(  # and so the earlier one has been answered
+            f'sender="{later.name}" (uid={os.getuid()} pid={os.getpid()} comm="{own}"')
+        launcher = children(self.bus.pid)[0]
+        os.kill(launcher, signal.SIGSTOP)
+        self.addCleanup(os.kill, launcher, signal.SIGCONT)
+        self.ask(link)
+        self.expect_in_log('comm="early"')
+
     def test_lines_stay_in_their_order(self):
         self.server()
         clients = [self.other_program(f"client-{n}")[1] for n in range(8)]
