@@ -100,7 +100,8 @@ std::optional<Share::Refused> Share::check(std::uint64_t amount) const {
 }
 
 void Share::force(std::uint64_t amount) {
-    add(amount);
+    for (Share* share = this; share; share = share->parent_)
+        share->held_ += amount;
     settle();
 }
 

@@ -135,9 +135,13 @@ public:
 
     /// Adds `amount` to this share, a leaf or below one, and to all above it, or to none.
     [[nodiscard]] std::optional<Refused> charge(std::uint64_t amount) {
-        for (const Share* share = this; share; share = share->parent_)
-            if (amount > share->ceiling_ - share->held_) return charge_slowly(amount);
-        add(amount);
+        for (Share* share = this; share; share = share->parent_) {
+            if (amount > share->ceiling_ - share->held_) {
+                take_back_below(share, amount);
+                return charge_slowly(amount);
+            }
+            share->held_ += amount;
+        }
         return std::nullopt;
     }
     /// What charge() would say.
@@ -149,7 +153,7 @@ public:
         bool is_below_floor = false;
         for (Share* share = this; share; share = share->parent_) {
             share->held_ -= amount;
-            is_below_floor |= share->held_ < share->floor_;
+            if (share->held_ < share->floor_) is_below_floor = true;
         }
         if (is_below_floor) settle();
     }
@@ -183,9 +187,9 @@ private:
     void borrow(std::uint64_t amount);
     void pay_back();
     [[nodiscard]] const Share& in_the_way(Step claim) const;
-    void add(std::uint64_t amount) {
-        for (Share* share = this; share; share = share->parent_)
-            share->held_ += amount;
+    void take_back_below(const Share* end, std::uint64_t amount) {
+        for (Share* share = this; share != end; share = share->parent_)
+            share->held_ -= amount;
     }
     void settle();
     void refresh();
