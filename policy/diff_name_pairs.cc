@@ -11,6 +11,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "bus/protocol.h"
 #include "policy/diff_pairs.h"
 #include "policy/diff_partners.h"
 #include "policy/name_list.h"
@@ -66,7 +67,8 @@ private:
 class Names {
 public:
     void add(const PartyName& party) {
-        if (!party.name || party.name->empty()) return;
+        // Nobody who is asked about can have the bus's own.
+        if (!party.name || party.name->empty() || *party.name == bus::kDriverName) return;
         add(*party.name);
         if (party.form == NameForm::Prefix) add(*party.name + ".below");
     }

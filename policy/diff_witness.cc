@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "policy/diff_partners.h"
 
@@ -217,15 +218,21 @@ std::string to_text(const Witness& witness, bool is_about_sending) {
     const bool broadcast = witness.destination.empty();
     if (broadcast) text += " to all that listen";
     text += fmt::format(" {} {}", is_about_sending ? (broadcast ? "such as" : "to") : "from",
-                        witness.party);
+                        witness.party == kOtherName ? "any other name" : witness.party);
     if (!witness.also.empty()) text += fmt::format(" (who also has {})", witness.also);
-    const auto append = [&](std::string_view what, const std::string& value) {
-        if (!value.empty()) text += fmt::format(", {} {}", what, value);
+    std::vector<std::string_view> others;
+    const auto append = [&](std::string_view what, const std::string& value,
+                            std::string_view other) {
+        if (value == other)
+            others.push_back(what);
+        else if (!value.empty())
+            text += fmt::format(", {} {}", what, value);
     };
-    append("path", witness.path);
-    append("interface", witness.interface);
-    append("member", witness.member);
-    append("error", witness.error_name);
+    append("path", witness.path, kOtherPath);
+    append("interface", witness.interface, kOtherInterface);
+    append("member", witness.member, kOtherMember);
+    append("error", witness.error_name, kOtherError);
+    if (!others.empty()) text += fmt::format(", any other {}", fmt::join(others, ", "));
     const bool can_have_interface = !witness.is_reply;
     if (can_have_interface && witness.interface.empty()) text += ", without interface";
     if (witness.fds > 0) text += fmt::format(", {} descriptors", witness.fds);

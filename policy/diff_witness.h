@@ -43,7 +43,7 @@ struct Witness {
 /// Whether no message meets the conditions of both.
 [[nodiscard]] bool contradict(const Rule& left, const Rule& right);
 
-/// `method_call to a.b, path /, interface a.I, member M`
+/// `method_call to a.b, path /, interface a.I, any other member`
 [[nodiscard]] std::string to_text(const Witness& witness, bool is_about_sending);
 
 }  // namespace buzon::policy

@@ -255,6 +255,12 @@ const Case kTwoNames[] = {
      "<policy context='default'>\n<allow send_destination='c.d'/>"
      "\n<allow send_destination='a.b' log='true'/></policy>",
      {"send allowed@3 allowed+log@3"}},
+    {"nobody has the bus's own name",
+     "<policy context='default'>\n<deny send_destination='org.freedesktop.DBus'/>"
+     "\n<allow send_destination='c.d'/></policy>",
+     "<policy context='default'>\n<allow send_destination='c.d'/>"
+     "\n<deny send_destination='org.freedesktop.DBus'/></policy>",
+     {}},
     {"rules that say the same",
      "<policy context='default'>\n<allow send_destination='a.b'/>\n<allow send_destination='c.d'/>"
      "</policy>",
@@ -285,6 +291,17 @@ TEST(Diff, AsksAboutThoseWhoHaveTwoNames) {
         for (const auto& change : found.changes)
             EXPECT_NE(change.question.find("(who also has "), std::string::npos) << about;
     }
+}
+
+TEST(Diff, DescribesTheQuestion) {
+    const Side before("<policy context='default'></policy>");
+    const Side after(
+        "<policy context='default'><allow send_destination='a.b' send_path='/a'"
+        " send_type='method_call'/></policy>");
+    const auto found = diff_of(before, after);
+    ASSERT_EQ(found.changes.size(), 1U);
+    EXPECT_EQ(found.changes[0].question,
+              "any other user sends a method_call to a.b, path /a, any other interface, member");
 }
 
 TEST(Diff, SaysWhenThereAreTooManyMessagesToThoseWhoHaveTwoNames) {
