@@ -145,8 +145,9 @@ std::string AccountTree::verify() const {
 void AccountTree::close(Payer& payer) {
     Account& account = *payer.own_;
     Account& principal = *account.parent_;
-    for (Account* above = &account; above; above = above->parent_)
-        --above->open_connections_;
+    Account& user = *principal.parent_;
+    for (Account* each : {&account, &principal, &user, bus_.get()})
+        --each->open_connections_;
     if (!principal.is_open()) {
         bequeath(principal);
     } else if (!account.holds_nothing()) {
@@ -182,6 +183,7 @@ void AccountTree::prune(Account& account) {
 
 /// What closed connections of `principal` have left goes to its user.
 void AccountTree::bequeath(Account& principal) {
+    assert(principal.level_ == Level::Principal && principal.parent_);
     Account& user = *principal.parent_;
     principal.children_.for_each([&](Account& child) {
         if (!child.holds_nothing()) move_to_estate(child, user);
