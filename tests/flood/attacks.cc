@@ -199,7 +199,7 @@ std::vector<Attack> by_being_there() {
 }  // namespace
 
 const std::vector<Attack>& all_attacks() {
-    static const auto kAttacks = [] {
+    static const auto attacks = [] {
         std::vector<Attack> all;
         for (const auto& some : {at_a_receiver(), at_the_bus(), at_many(),
                                  with_descriptors_and_replies(), by_being_there()}) {
@@ -207,7 +207,7 @@ const std::vector<Attack>& all_attacks() {
         }
         return all;
     }();
-    return kAttacks;
+    return attacks;
 }
 
 }  // namespace buzon::flood

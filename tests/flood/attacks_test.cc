@@ -19,6 +19,10 @@ TEST(AllAttacks, HaveNamesOfTheirOwnAndACast) {
     }
 }
 
+bool is_message(const load::Bytes& bytes) {
+    return load::size_of_message(bytes) == bytes.size() && load::header_of(bytes).serial != 0;
+}
+
 TEST(Speech, BecomesAMessageThatABusTakes) {
     const auto text = [](std::size_t, std::uint64_t nth) {
         return "org.example.N" + std::to_string(nth);
@@ -27,11 +31,8 @@ TEST(Speech, BecomesAMessageThatABusTakes) {
         calls("A", 100, Reply::Wanted), signals("A", 100),   broadcasts(100),
         calls_with_descriptors("A", 3), replies("A"),        driver_calls("GetId"),
         driver_calls("AddMatch", text), name_requests(text), name_churn("A")};
-    for (const auto& speech : speeches) {
-        const auto message = speech.write(0, 1);
-        EXPECT_EQ(load::size_of_message(message), message.size());
-        EXPECT_NO_THROW(static_cast<void>(load::header_of(message)));
-    }
+    for (const auto& speech : speeches)
+        EXPECT_TRUE(is_message(speech.write(0, 1)));
 }
 
 TEST(Speech, AHugeMessageStaysWithinWhatAMessageMayHold) {

@@ -96,7 +96,7 @@ struct Idler {
         }
     }
     /// It must still be served.
-    void check(Board& board) {
+    void check(Board& board) const {
         if (!client) return;
         try {
             client->call(load::make_driver_call("GetId"));

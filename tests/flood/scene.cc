@@ -225,8 +225,10 @@ private:
                          .stuck = board_->count_of(Fate::Stuck),
                          .disconnected = board_->count_of(Fate::Disconnected),
                          .newcomers = board_->newcomers_refused};
-        outcome_.lost = {.calls = board_->lost_calls,
-                         .signals = lost_signals(),
+        // A bus that still works may answer yet: then its peers are stuck, but nothing is lost.
+        const bool is_done = outcome_.cpu_after <= Bounds{}.cpu_after;
+        outcome_.lost = {.calls = is_done ? board_->lost_calls.load() : 0,
+                         .signals = board_->signal_gaps + (is_done ? signals_unheard() : 0),
                          .accepted = board_->ledger.lost()};
         outcome_.newcomer_slowest_seconds =
             as_seconds(std::chrono::microseconds(board_->newcomer_slowest_us));
@@ -236,13 +238,14 @@ private:
     }
 
     /// A listener that was disconnected knows that it misses something.
-    std::uint64_t lost_signals() {
-        std::uint64_t lost = board_->signal_gaps;
+    std::uint64_t signals_unheard() {
+        std::uint64_t unheard = 0;
         for (std::size_t i = 0; i < kListeners; ++i) {
             if (board_->fates[innocent::kListener + i] == Fate::Disconnected) continue;
-            if (board_->heard[i] < board_->published) lost += board_->published - board_->heard[i];
+            if (board_->heard[i] < board_->published)
+                unheard += board_->published - board_->heard[i];
         }
-        return lost;
+        return unheard;
     }
 
     load::RunningBus bus_;
