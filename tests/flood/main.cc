@@ -68,6 +68,7 @@ std::vector<Outcome> play_on_all(const Attack& attack,
         }
     }
     std::vector<Outcome> outcomes;
+    outcomes.reserve(rounds.size());
     for (auto& each : rounds)
         outcomes.push_back(summed_up(std::move(each)));
     return outcomes;

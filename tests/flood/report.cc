@@ -56,6 +56,7 @@ std::string recovery_of(const Outcome& outcome) {
 
 std::vector<std::string> names_of(const std::vector<Goal>& goals) {
     std::vector<std::string> names;
+    names.reserve(goals.size());
     for (const auto goal : goals)
         names.emplace_back(name_of(goal));
     return names;

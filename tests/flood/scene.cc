@@ -237,9 +237,10 @@ private:
         if (board_->failure[0] != '\0') outcome_.failure = board_->failure.data();
     }
 
-    /// A listener that was disconnected knows that it misses something.
+    /// Who was disconnected, publisher or listener, knows that something did not arrive.
     std::uint64_t signals_unheard() {
         std::uint64_t unheard = 0;
+        if (board_->fates[innocent::kPublisher] == Fate::Disconnected) return unheard;
         for (std::size_t i = 0; i < kListeners; ++i) {
             if (board_->fates[innocent::kListener + i] == Fate::Disconnected) continue;
             if (board_->heard[i] < board_->published)
