@@ -193,6 +193,7 @@ private:
     void quiet() {
         burners_.clear();
         board_->phase = Phase::Quiet;
+        if (outcome_.killed) await_end_of_bus();
         wait_while(kToAnswerAll, [&] { return board_->outstanding > 0; });
         wait_while(kBeforeQuiet, [] { return true; });
         outcome_.growth_after = memory_->growth_now();
@@ -201,6 +202,14 @@ private:
         const auto before = cpu_time(clock);
         wait_while(kQuiet, [] { return true; });
         outcome_.cpu_after = as_seconds(cpu_time(clock) - before) / as_seconds(kQuiet);
+    }
+
+    /// The kernel takes its time with that much memory and closes the sockets after it.
+    void await_end_of_bus() {
+        const auto deadline = Clock::now() + kToSettle;
+        while (memory_->sample() && Clock::now() < deadline)
+            std::this_thread::sleep_for(kLook);
+        std::this_thread::sleep_for(kBeforeQuiet);
     }
 
     void end() {

@@ -175,7 +175,7 @@ void Client::add_match(std::string_view rule) {
         make_driver_call("AddMatch", "s", [&](bus::WireWriter& body) { body.write_string(rule); }));
 }
 
-void Client::send(std::span<const std::byte> bytes, int descriptor) {
+void Client::send(std::span<const std::byte> bytes, int descriptor) const {
     std::span<const int> descriptors(&descriptor, descriptor >= 0 ? 1 : 0);
     while (!bytes.empty()) {
         const auto sent = send_once(fd(), bytes, descriptors, 0);
@@ -185,7 +185,8 @@ void Client::send(std::span<const std::byte> bytes, int descriptor) {
     }
 }
 
-std::size_t Client::send_some(std::span<const std::byte> bytes, std::span<const int> descriptors) {
+std::size_t Client::send_some(std::span<const std::byte> bytes,
+                              std::span<const int> descriptors) const {
     return send_once(fd(), bytes, descriptors, MSG_DONTWAIT).value_or(0);
 }
 

@@ -50,9 +50,10 @@ public:
     void add_match(std::string_view rule);
 
     /// Sends all of `bytes`; the descriptor travels with the first byte.
-    void send(std::span<const std::byte> bytes, int descriptor = -1);
+    void send(std::span<const std::byte> bytes, int descriptor = -1) const;
     /// Sends what the socket takes at once, with `descriptors`, and returns how much that was.
-    std::size_t send_some(std::span<const std::byte> bytes, std::span<const int> descriptors = {});
+    std::size_t send_some(std::span<const std::byte> bytes,
+                          std::span<const int> descriptors = {}) const;
 
     /// Waits for bytes, once, and gives every message that is complete to `on_message`.
     /// What it is given lives until it returns.
