@@ -36,9 +36,13 @@ Broker::Broker(bus::EventLoop& loop,
              std::move(settings),
              turns_.root(),
              bus::random_hash_seed()),
-      environment_{{loop, turns_, pool_, arena_, state_.settings.limits, auth_.cookies}, *this},
+      environment_{{loop, turns_, pool_, arena_, state_.settings.limits, auth_.cookies},
+                   *this,
+                   bus::make_ref<PortPools>(port_limits(state_.settings.limits))},
       judge_(state_),
-      delivery_(state_, judge_, *this),
+      throttle_(state_, *this),
+      admission_(state_, throttle_),
+      delivery_(state_, judge_, admission_, *this),
       name_signals_(state_, delivery_),
       driver_(state_, delivery_, name_signals_, *this),
       dispatcher_(state_, pool_, judge_, delivery_, driver_, *this),
@@ -138,6 +142,7 @@ void Broker::remove(Peer& peer) {
     const bool was_monitor = peer.is_monitor();
     peer.retire();
     state_.loop.dispose_later(state_.peers.release(peer));
+    throttle_.forget(peer);
     if (was_monitor) state_.monitor_matches.remove_all(peer.id());
     if (was_active) withdraw_from_bus(peer);
     resume_listeners();
@@ -188,6 +193,8 @@ void Broker::apply(Settings settings) {
     state_.names.follow(state_.settings.policy->vocabulary());
     state_.accounts.set_limits(
         quota_limits(state_.settings.limits, state_.identity.max_descriptors));
+    environment_.port_pools = bus::make_ref<PortPools>(port_limits(state_.settings.limits));
+    state_.peers.for_each([this](Peer& peer) { peer.port().set_pools(environment_.port_pools); });
     state_.replies.set_limits(reply_limits(state_.settings.limits));
     watch_reply_timeouts();
     succession_.begin(former.policy);

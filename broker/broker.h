@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/admission.h"
 #include "broker/bus_state.h"
 #include "broker/cookie_source.h"
 #include "broker/delivery.h"
@@ -19,6 +20,7 @@
 #include "broker/policy_succession.h"
 #include "broker/quota/principal.h"
 #include "broker/reload.h"
+#include "broker/throttle.h"
 #include "bus/auth_server.h"
 #include "bus/base/block_pool.h"
 #include "bus/receive_buffer.h"
@@ -79,6 +81,7 @@ private:
     void on_message(Peer& peer, const bus::Message& message) override;
     void on_violation(Peer& peer, std::string_view what) override;
     void on_hang_up(Peer& peer) override;
+    void on_drained(Peer& peer) override { throttle_.on_drained(peer); }
     void retire(Peer& peer, std::string_view reason) override;
     bus::Result<void, ErrorReply> reload_configuration(Peer& caller,
                                                        std::uint32_t serial) override {
@@ -106,6 +109,8 @@ private:
     BusState state_;
     PeerEnvironment environment_;
     Judge judge_;
+    Throttle throttle_;
+    Admission admission_;
     Delivery delivery_;
     NameSignals name_signals_;
     Driver driver_;

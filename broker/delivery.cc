@@ -72,22 +72,31 @@ void Delivery::deliver_to_monitor(const bus::OutgoingMessage& message, Peer& mon
             return;
         }
     }
-    deliver(message, monitor, monitor);
+    monitor.port().push(message, monitor.in_flight());
+    charge_copy(message);
 }
 
-void Delivery::deliver(const bus::OutgoingMessage& message, Peer& receiver, const Peer& payer) {
-    receiver.port().push(message, payer.in_flight());
+Admitted Delivery::deliver(const bus::OutgoingMessage& message,
+                           Peer& sender,
+                           Peer& receiver,
+                           MessageUse use) {
+    charge_copy(message);
+    return admission_.to_one(message, sender, receiver, use);
+}
+
+void Delivery::charge_copy(const bus::OutgoingMessage& message) {
     if (cause_) cause_->charge_turn(kCostPerCopy + message.size() / kCopyDiscount);
 }
 
-void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route, Peer* payer) {
+void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route, Peer* cause) {
     if (state_.matches.size() == 0) return;
     const Subject subject(state_, message, route);
     auto receivers = std::exchange(receivers_, {});
     receivers.clear();
     state_.matches.find(subject.get(), receivers);
     const bool eavesdropping = !message.header.destination.empty();
-    const bool has_descriptors = message.descriptors != nullptr;
+    Audience audience(state_, receivers);
+    std::vector<PeerId> behind;
     for (const PeerId id : receivers) {
         Peer* receiver = state_.peers.find(id);
         if (!receiver || receiver == route.addressed) continue;
@@ -95,25 +104,40 @@ void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route
                               .sender = route.sender,
                               .receiver = receiver,
                               .eavesdropping = eavesdropping};
-        if (!judge_.permits(passage)) {
-            if (state_.monitor_matches.size() > 0)
-                tell_monitors_of_refusal(passage, *judge_.refusal_of(passage));
-            continue;
-        }
-        if (has_descriptors && !receiver->accepts_descriptors()) {
-            tell_monitors_of_refusal(
-                passage, {bus::error_name::kNotSupported,
-                          "Tried to send message with Unix file descriptors to a client that "
-                          "doesn't support that."});
-            continue;
-        }
-        if (const auto room = judge_.has_room(passage); !room) {
-            tell_monitors_of_refusal(passage, room.error());
-            continue;
-        }
-        deliver(message, *receiver, payer ? *payer : *receiver);
+        if (!may_have(message, passage)) continue;
+        charge_copy(message);
+        const Admitted admitted = eavesdropping
+                                      ? Admission::copy_to_eavesdropper(message, *receiver)
+                                      : admission_.copy(message, cause, *receiver, audience);
+        if (admitted == Admitted::ReceiverGone) behind.push_back(id);
     }
     receivers_ = std::move(receivers);
+    end_those_behind(behind);
+}
+
+/// What follows from the end of a peer is told in the same buffers as what the driver says, so this
+/// comes when the message is needed no more.
+void Delivery::end_those_behind(const std::vector<PeerId>& receivers) {
+    for (const PeerId id : receivers)
+        if (Peer* receiver = state_.peers.find(id))
+            retirer_.retire(*receiver, Admission::reason_to_end(*receiver));
+}
+
+/// What forbids a copy is told to monitors.
+bool Delivery::may_have(const bus::OutgoingMessage& message, const Passage& passage) {
+    if (!judge_.permits(passage)) {
+        if (state_.monitor_matches.size() > 0)
+            tell_monitors_of_refusal(passage, *judge_.refusal_of(passage));
+        return false;
+    }
+    if (message.descriptors && !passage.receiver->accepts_descriptors()) {
+        tell_monitors_of_refusal(
+            passage, {bus::error_name::kNotSupported,
+                      "Tried to send message with Unix file descriptors to a client that "
+                      "doesn't support that."});
+        return false;
+    }
+    return true;
 }
 
 /// An error addressed to the sender, who never gets it: only monitors do. Compat: where the sender
@@ -149,10 +173,10 @@ void Delivery::send_from_driver(Peer& receiver,
     const Passage passage{.header = message.header,
                           .receiver = &receiver,
                           .requested_reply = fields.reply_serial != 0};
-    auto verdict = judge_.decide(passage);
-    if (verdict) verdict = judge_.has_room(passage);
+    const auto verdict = judge_.decide(passage);
     if (verdict) {
-        deliver(message, receiver, receiver);
+        charge_copy(message);
+        admission_.answer(message, receiver);
     } else {
         tell_monitors_of_refusal(passage, verdict.error());
     }
@@ -165,7 +189,8 @@ void Delivery::broadcast_from_driver(bus::MessageFields fields) {
     fields.sender = bus::kDriverName;
     const auto message = builder_.build(fields);
     capture(message, {});
-    broadcast(message, {}, nullptr);
+    const bool has_cause = cause_ && cause_->is_active() && !cause_->is_retired();
+    broadcast(message, {}, has_cause ? cause_ : nullptr);
 }
 
 void Delivery::send_error(Peer& receiver,
@@ -183,8 +208,8 @@ void Delivery::answer_locally(Peer& receiver, bus::MessageFields fields) {
     fields.flags |= bus::kFlagNoReplyExpected;
     fields.serial = next_serial();
     const auto message = builder_.build(fields);
-    if (!judge_.has_room({.header = message.header, .receiver = &receiver})) return;
-    deliver(message, receiver, receiver);
+    charge_copy(message);
+    admission_.answer(message, receiver);
 }
 
 std::uint32_t Delivery::next_serial() {

@@ -10,21 +10,13 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/admission.h"
 #include "broker/bus_state.h"
 #include "broker/judge.h"
 #include "bus/message.h"
 #include "bus/message_builder.h"
 
 namespace buzon::broker {
-
-/// Ends a peer; what follows from that (names, replies) is the broker's affair.
-class PeerRetirer {
-public:
-    virtual void retire(Peer& peer, std::string_view reason) = 0;
-
-protected:
-    ~PeerRetirer() = default;
-};
 
 /// Who sent a message (null: the driver) and whom its destination names (null: nobody, or the
 /// driver). `sender_name` is what stands in SENDER.
@@ -36,19 +28,23 @@ struct Route {
 
 class Delivery {
 public:
-    Delivery(BusState& state, const Judge& judge, PeerRetirer& retirer)
-        : state_(state), judge_(judge), retirer_(retirer) {}
+    Delivery(BusState& state, const Judge& judge, Admission& admission, PeerRetirer& retirer)
+        : state_(state), judge_(judge), admission_(admission), retirer_(retirer) {}
 
     /// From here on work is counted on the turn of `cause` (null: of nobody), whoever pays for it.
     void work_for(Peer* cause) { cause_ = cause; }
 
     /// A copy for every monitor whose rules match. Before any check: monitors see refusals too.
     void capture(const bus::OutgoingMessage& message, const Route& route);
-    /// Into the port of `receiver`, paid by `payer`. Checks are over by now.
-    void deliver(const bus::OutgoingMessage& message, Peer& receiver, const Peer& payer);
+    /// To one receiver. Policy has been asked by now.
+    Admitted deliver(const bus::OutgoingMessage& message,
+                     Peer& sender,
+                     Peer& receiver,
+                     MessageUse use);
     /// To every subscriber but the one addressed, as far as policy, descriptors and room allow.
-    /// A refusal is seen by monitors only. `payer`: null, each receiver pays for itself.
-    void broadcast(const bus::OutgoingMessage& message, const Route& route, Peer* payer);
+    /// A refusal is seen by monitors only. `cause` pays and may be held; null: nobody who lives,
+    /// and each receiver pays for itself.
+    void broadcast(const bus::OutgoingMessage& message, const Route& route, Peer* cause);
 
     /// The body of the next message of the driver; fill it, then call one of those below.
     bus::WireWriter& start_body() { return builder_.start_body(); }
@@ -70,12 +66,16 @@ public:
     [[nodiscard]] std::uint32_t last_serial() const { return serial_; }
 
 private:
+    [[nodiscard]] bool may_have(const bus::OutgoingMessage& message, const Passage& passage);
+    void charge_copy(const bus::OutgoingMessage& message);
+    void end_those_behind(const std::vector<PeerId>& receivers);
     void deliver_to_monitor(const bus::OutgoingMessage& message, Peer& monitor);
     void tell_monitors_of_refusal(const Passage& passage, const ErrorReply& refusal);
     [[nodiscard]] std::uint32_t next_serial();
 
     BusState& state_;
     const Judge& judge_;
+    Admission& admission_;
     PeerRetirer& retirer_;
     bus::MessageBuilder builder_;
     bus::MessageBuilder refusal_builder_;

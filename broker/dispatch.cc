@@ -11,6 +11,11 @@ bool is_known_type(bus::MessageType type) {
     return type >= bus::MessageType::MethodCall && type <= bus::MessageType::Signal;
 }
 
+MessageUse use_of(const Passage& passage) {
+    if (passage.requested_reply) return MessageUse::Reply;
+    return passage.header.expects_reply() ? MessageUse::Call : MessageUse::OneWay;
+}
+
 }  // namespace
 
 void Dispatcher::dispatch(Peer& sender, const bus::Message& message) {
@@ -145,15 +150,36 @@ bus::Result<void, ErrorReply> Dispatcher::deliver(Peer& sender,
         header.reply_serial != 0 &&
         state_.replies.take({receiver->id(), sender.id(), header.reply_serial});
     if (auto verdict = judge_.decide(passage); !verdict) return verdict;
-    if (auto room = judge_.has_room(passage); !room) return room;
     if (message.descriptors && !receiver->accepts_descriptors())
         return refuse(bus::error_name::kNotSupported,
                       "Tried to send message with Unix file descriptors to a client that doesn't "
                       "support that.");
     if (header.expects_reply())
         if (auto expected = expect_reply(sender, *receiver, header); !expected) return expected;
-    delivery_.deliver(message, *receiver, sender);
-    return {};
+    return enqueue(passage, sender, message);
+}
+
+bus::Result<void, ErrorReply> Dispatcher::enqueue(const Passage& passage,
+                                                  Peer& sender,
+                                                  const bus::OutgoingMessage& message) {
+    Peer& receiver = *passage.receiver;
+    switch (delivery_.deliver(message, sender, receiver, use_of(passage))) {
+        case Admitted::Queued:
+        case Admitted::Dropped: return {};
+        case Admitted::CallRefused:
+            state_.replies.take({sender.id(), receiver.id(), message.header.serial});
+            return bus::Unexpected{judge_.full_queue(passage)};
+        case Admitted::ReplyRefused:
+            delivery_.send_error(receiver, message.header.reply_serial,
+                                 bus::error_name::kLimitsExceeded,
+                                 "The reply has come, but your message queue is full");
+            return {};
+        case Admitted::ReceiverGone: break;
+    }
+    retirer_.retire(receiver, Admission::reason_to_end(receiver));
+    return refuse(bus::error_name::kServiceUnknown,
+                  fmt::format("{} has been disconnected because its message queue was full",
+                              message.header.destination));
 }
 
 bus::Result<void, ErrorReply> Dispatcher::expect_reply(const Peer& sender,

@@ -44,6 +44,9 @@ private:
     bus::Result<void, ErrorReply> deliver(Peer& sender,
                                           Peer* receiver,
                                           const bus::OutgoingMessage& message);
+    bus::Result<void, ErrorReply> enqueue(const Passage& passage,
+                                          Peer& sender,
+                                          const bus::OutgoingMessage& message);
     bus::Result<void, ErrorReply> expect_reply(const Peer& sender,
                                                const Peer& receiver,
                                                const bus::Header& header);

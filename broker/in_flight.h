@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "broker/quota/account.h"
@@ -30,14 +31,27 @@ public:
 
     /// The sender is gone; nobody is told any more.
     void detach() { listener_ = nullptr; }
+    /// Adds one message, or nothing.
+    [[nodiscard]] std::optional<QuotaRefusal> try_add(std::uint64_t bytes,
+                                                      std::uint64_t descriptors) {
+        Account& account = payer_->account();
+        if (const auto refused = account.share(Resource::Bytes).charge(bytes))
+            return account.refusal(Resource::Bytes, *refused, bytes);
+        if (descriptors > 0) {
+            if (const auto refused = account.share(Resource::Descriptors).charge(descriptors)) {
+                account.share(Resource::Bytes).release(bytes);
+                return account.refusal(Resource::Descriptors, *refused, descriptors);
+            }
+        }
+        count(bytes, descriptors);
+        return std::nullopt;
+    }
+    /// Adds one message, whatever the account may hold: for what must not fail and is bounded
+    /// otherwise.
     void add(std::uint64_t bytes, std::uint64_t descriptors) {
         hold(Resource::Bytes, bytes);
         if (descriptors > 0) hold(Resource::Descriptors, descriptors);
-        ++messages_;
-        bytes_ += bytes;
-        descriptors_ += descriptors;
-        peak_bytes_ = std::max(peak_bytes_, bytes_);
-        peak_descriptors_ = std::max(peak_descriptors_, descriptors_);
+        count(bytes, descriptors);
     }
     void take_back(std::uint64_t messages, std::uint64_t bytes, std::uint64_t descriptors) {
         payer_->account().share(Resource::Bytes).release(bytes);
@@ -58,10 +72,16 @@ public:
     [[nodiscard]] const bus::Ref<Payer>& payer() const { return payer_; }
 
 private:
-    /// Whoever adds has made sure that there is room, or has a reason to do without.
     void hold(Resource resource, std::uint64_t amount) {
         Share& share = payer_->account().share(resource);
         if (share.charge(amount)) share.force(amount);
+    }
+    void count(std::uint64_t bytes, std::uint64_t descriptors) {
+        ++messages_;
+        bytes_ += bytes;
+        descriptors_ += descriptors;
+        peak_bytes_ = std::max(peak_bytes_, bytes_);
+        peak_descriptors_ = std::max(peak_descriptors_, descriptors_);
     }
 
     InFlightListener* listener_;
@@ -76,10 +96,9 @@ private:
 /// The receipt for the messages of one sender in one port; its end gives their amount back.
 class InFlightCharge {
 public:
+    /// Takes over one message that `payer` has added.
     InFlightCharge(bus::Ref<InFlight> payer, std::uint64_t bytes, std::uint32_t descriptors)
-        : payer_(std::move(payer)), bytes_(bytes), descriptors_(descriptors) {
-        payer_->add(bytes_, descriptors_);
-    }
+        : payer_(std::move(payer)), bytes_(bytes), descriptors_(descriptors) {}
     InFlightCharge(const InFlightCharge&) = delete;
     InFlightCharge& operator=(const InFlightCharge&) = delete;
     InFlightCharge(InFlightCharge&& other) noexcept = default;
@@ -95,14 +114,11 @@ public:
     }
     ~InFlightCharge() { give_back(); }
 
-    /// Adds one message, if `payer` is the one who pays already.
-    bool extend(const InFlight& payer, std::uint64_t bytes, std::uint32_t descriptors) {
-        if (payer_.get() != &payer) return false;
-        payer_->add(bytes, descriptors);
+    [[nodiscard]] bool is_of(const InFlight& payer) const { return payer_.get() == &payer; }
+    /// Takes over one more message, without descriptors, that the same payer has added.
+    void extend(std::uint64_t bytes) {
         ++messages_;
         bytes_ += bytes;
-        descriptors_ += descriptors;
-        return true;
     }
     [[nodiscard]] std::uint32_t messages() const { return messages_; }
     [[nodiscard]] std::uint32_t descriptors() const { return descriptors_; }

@@ -254,20 +254,10 @@ LogText Judge::word_for_log(const Passage& passage, const Denial& denial) const 
     return text;
 }
 
-bus::Result<void, ErrorReply> Judge::has_room(const Passage& passage) const {
-    if (!passage.receiver || is_within_limits(passage.receiver->port())) return {};
-    // What this turn has queued has not been offered to the socket yet.
-    passage.receiver->port().flush();
-    if (is_within_limits(passage.receiver->port())) return {};
+ErrorReply Judge::full_queue(const Passage& passage) const {
     auto text = describe(passage, "Rejected: destination has a full message queue", 0).known();
     state_.log.warning(bus::LogKind{"full queues"}, "{}", text);
-    return bus::Unexpected{ErrorReply{bus::error_name::kLimitsExceeded, std::move(text)}};
-}
-
-bool Judge::is_within_limits(const Port& port) const {
-    const policy::Limits& limits = state_.settings.limits;
-    return port.queued_bytes() <= limits.max_outgoing_bytes &&
-           port.queued_descriptors() <= limits.max_outgoing_unix_fds;
+    return {bus::error_name::kLimitsExceeded, std::move(text)};
 }
 
 LogText Judge::describe(const Passage& passage,

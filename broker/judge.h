@@ -51,8 +51,8 @@ public:
     bus::Result<void, ErrorReply> decide_own(const Peer& peer, std::string_view name) const;
     /// May not connect: a line in the log.
     void log_refused_connection(const Peer& peer, const policy::Verdict& verdict) const;
-    /// Room in the receiver's port? Errors: LimitsExceeded.
-    bus::Result<void, ErrorReply> has_room(const Passage& passage) const;
+    /// The error for a call whose receiver's queue is full, with a line in the log.
+    [[nodiscard]] ErrorReply full_queue(const Passage& passage) const;
 
 private:
     /// Which side said no, and why.
@@ -61,7 +61,6 @@ private:
         policy::Verdict verdict;
     };
 
-    [[nodiscard]] bool is_within_limits(const Port& port) const;
     [[nodiscard]] policy::Verdict send_verdict(const Passage& passage) const;
     [[nodiscard]] policy::Verdict receive_verdict(const Passage& passage) const;
     [[nodiscard]] std::optional<Denial> find_denial(const Passage& passage,

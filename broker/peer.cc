@@ -37,7 +37,11 @@ Peer::Peer(const PeerEnvironment& environment,
       account_(std::move(account)),
       in_flight_(bus::make_ref<InFlight>(static_cast<InFlightListener*>(this), account_.payer())),
       input_(environment.input, account_.turns(), socket_.get(), std::move(auth), *this),
-      port_(environment.input.loop, environment.input.pool, socket_.get(), *this),
+      port_(environment.input.loop,
+            environment.input.pool,
+            environment.port_pools,
+            socket_.get(),
+            *this),
       interest_(EPOLLIN) {
     const auto added = environment_.input.loop.add(socket_.get(), interest_, *this);
     if (!added) throw std::system_error(added.error(), std::system_category(), "epoll_ctl");

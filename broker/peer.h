@@ -39,6 +39,8 @@ public:
     virtual void on_violation(Peer& peer, std::string_view what) = 0;
     /// End of stream: nothing more will come.
     virtual void on_hang_up(Peer& peer) = 0;
+    /// Its queue, which had stood still, has become shorter.
+    virtual void on_drained(Peer& peer) = 0;
 
 protected:
     ~PeerHandler() = default;
@@ -48,6 +50,7 @@ protected:
 struct PeerEnvironment {
     InputEnvironment input;
     PeerHandler& handler;
+    bus::Ref<PortPools> port_pools;
 };
 
 class Peer final : public bus::EventSource,
@@ -113,6 +116,13 @@ public:
     void become_monitor() { stage_ = Stage::Monitor; }
     /// Stops all input and output, behind what the socket still takes; the registry does the rest.
     void retire();
+    /// Until there is room for what it sends.
+    void stop_reading() { input_.close(PeerInput::Gate::Room); }
+    void go_on_reading() { input_.open(PeerInput::Gate::Room); }
+    /// The other side is gone; what it sent before is still routed.
+    [[nodiscard]] bool has_hung_up() const { return input_.has_hung_up(); }
+    /// Ends it with that errno when its turn comes.
+    void end_later(int error) { input_.fail(error); }
     /// Work done for this peer, in bytes or their worth.
     void charge_turn(std::size_t cost) { input_.charge_turn(cost); }
     /// `uid=0 pid=12`, for the log and for the texts of errors; with `comm="..."` if that is known.
@@ -128,6 +138,7 @@ private:
     void on_port_blocked() override;
     void on_port_unblocked() override;
     void on_port_failed(int error) override;
+    void on_port_drained() override { environment_.handler.on_drained(*this); }
     void on_in_flight_released() override;
 
     [[nodiscard]] bool is_over_in_flight_limit() const;

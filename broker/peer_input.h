@@ -54,7 +54,7 @@ struct InputEnvironment {
 class PeerInput final : private TurnTaker, private CookieWaiter {
 public:
     /// Why a peer is not read.
-    enum class Gate : std::uint8_t { InFlight = 1U, Cookie = 2U };
+    enum class Gate : std::uint8_t { InFlight = 1U, Cookie = 2U, Room = 4U };
 
     /// `socket` stays the owner's.
     PeerInput(const InputEnvironment& environment,
@@ -78,6 +78,7 @@ public:
     [[nodiscard]] bool is_closed(Gate gate) const {
         return (closed_gates_ & static_cast<std::uint8_t>(gate)) != 0;
     }
+    [[nodiscard]] bool has_hung_up() const { return hung_up_; }
     /// It is read when there is something.
     [[nodiscard]] bool is_open() const { return closed_gates_ == 0; }
 

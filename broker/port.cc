@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
+
+#include "bus/socket.h"
 
 namespace buzon::broker {
 
@@ -16,28 +19,72 @@ constexpr std::uint32_t kMaxMessagesPerEntry = 64;
 
 }  // namespace
 
-Port::Port(bus::EventLoop& loop, bus::BlockPool& pool, int socket, PortOwner& owner)
-    : loop_(loop), owner_(owner), socket_(socket), buffer_(pool) {}
+Port::Port(bus::EventLoop& loop,
+           bus::BlockPool& pool,
+           bus::Ref<PortPools> pools,
+           int socket,
+           PortOwner& owner)
+    : loop_(loop), owner_(owner), socket_(socket), buffer_(pool), shares_(std::move(pools)) {}
+
+bus::Result<void, NoRoom> Port::offer(const bus::OutgoingMessage& message,
+                                      const bus::Ref<InFlight>& payer) {
+    if (closed_) return {};
+    const std::size_t descriptors = message.descriptor_count();
+    auto place = shares_.charge(payer->payer()->account(), message.size(), descriptors);
+    if (!place) {
+        const auto used_up = shares_.is_full() ? Exhausted::ReceiverBound : Exhausted::SenderShare;
+        return bus::Unexpected{NoRoom{used_up, place.error()}};
+    }
+    if (const auto refused = payer->try_add(message.size(), descriptors))
+        return bus::Unexpected{NoRoom{Exhausted::SenderAccount, *refused}};
+    append(message, payer, std::move(*place));
+    return {};
+}
 
 void Port::push(const bus::OutgoingMessage& message, const bus::Ref<InFlight>& payer) {
     if (closed_) return;
+    const std::size_t descriptors = message.descriptor_count();
+    auto place = shares_.force(payer->payer()->account(), message.size(), descriptors);
+    payer->add(message.size(), descriptors);
+    append(message, payer, std::move(place));
+}
+
+bool Port::has_room_for(const InFlight& payer, std::size_t bytes) {
+    const Account& account = payer.payer()->account();
+    return !account.share(Resource::Bytes).check(bytes) && !shares_.check(account, bytes, 0);
+}
+
+void Port::append(const bus::OutgoingMessage& message,
+                  const bus::Ref<InFlight>& payer,
+                  PortCharge place) {
     buffer_.append(message);
     const auto descriptors = static_cast<std::uint32_t>(message.descriptor_count());
     // What has descriptors is an entry of its own, so that they are counted no longer than needed.
     const bool can_join = descriptors == 0 && entries_.size() > first_entry_ &&
-                          entries_.back().charge.descriptors() == 0;
-    if (can_join && entries_.back().charge.messages() < kMaxMessagesPerEntry &&
-        entries_.back().charge.extend(*payer, message.size(), descriptors)) {
+                          entries_.back().charge.descriptors() == 0 &&
+                          entries_.back().charge.messages() < kMaxMessagesPerEntry &&
+                          entries_.back().charge.is_of(*payer) &&
+                          entries_.back().place.absorb(place);
+    if (can_join) {
+        entries_.back().charge.extend(message.size());
         entries_.back().end = buffer_.appended();
     } else {
-        entries_.push_back(
-            {buffer_.appended(), InFlightCharge(payer, message.size(), descriptors)});
+        entries_.push_back({buffer_.appended(), InFlightCharge(payer, message.size(), descriptors),
+                            std::move(place)});
     }
     ++queued_messages_;
     queued_descriptors_ += descriptors;
     peak_bytes_ = std::max<std::uint64_t>(peak_bytes_, buffer_.queued_bytes());
     peak_descriptors_ = std::max(peak_descriptors_, queued_descriptors_);
     schedule_write();
+}
+
+bus::Duration Port::since_drained() const {
+    if (!waiting_for_socket_) return bus::Duration::zero();
+    const int unread = bus::unread_by_peer(socket_);
+    if (unread < unread_) last_progress_ = loop_.now();
+    unread_ = unread;
+    return loop_.now() - last_progress_;
 }
 
 void Port::push_bytes(std::span<const std::byte> bytes) {
@@ -65,6 +112,7 @@ void Port::schedule_write() {
 
 void Port::flush() {
     if (closed_) return;
+    const std::uint64_t sent_before = buffer_.sent();
     const auto status = buffer_.flush(socket_);
     release_sent();
     if (!status) {
@@ -76,6 +124,12 @@ void Port::flush() {
         retry_->arm(loop_.now() + kRetryInterval);
     }
     const bool full = *status == bus::FlushStatus::SocketFull;
+    const bool had_waited = waiting_for_socket_;
+    if (full && (!had_waited || buffer_.sent() > sent_before)) {
+        last_progress_ = loop_.now();
+        unread_ = bus::unread_by_peer(socket_);
+    }
+    if (had_waited && buffer_.sent() > sent_before) owner_.on_port_drained();
     if (full == waiting_for_socket_) return;
     waiting_for_socket_ = full;
     full ? owner_.on_port_blocked() : owner_.on_port_unblocked();
@@ -86,7 +140,7 @@ void Port::release_sent() {
         Entry& entry = entries_[first_entry_++];
         queued_messages_ -= entry.charge.messages();
         queued_descriptors_ -= entry.charge.descriptors();
-        const InFlightCharge given_back = std::move(entry.charge);
+        const Entry given_back = std::move(entry);
     }
     if (first_entry_ == entries_.size()) {
         entries_.clear();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Messages accepted for one receiver and not yet delivered: the mailbox of one connection.
-// Invariant: an entry holds the charges for its bytes and descriptors; they are given back when its
-// last byte has left, or with the port. First in, first out. One write at the end of each turn.
+// Invariant: an entry holds the charges for its bytes and descriptors, on the sender's account and
+// on his share of this port; they are given back when its last byte has left, or with the port.
+// First in, first out. One write at the end of each turn.
 // Source: DESIGN, sections 5 and 8.
 #pragma once
 
@@ -11,11 +12,19 @@
 #include <vector>
 
 #include "broker/in_flight.h"
+#include "broker/quota/port_shares.h"
+#include "broker/quota/receiver_fault.h"
 #include "bus/base/event_loop.h"
 #include "bus/message.h"
 #include "bus/send_buffer.h"
 
 namespace buzon::broker {
+
+/// Why a message can't be queued.
+struct NoRoom {
+    Exhausted exhausted;
+    QuotaRefusal refusal;
+};
 
 /// The peer behind a port: arms EPOLLOUT, and ends the peer whose socket fails.
 class PortOwner {
@@ -23,6 +32,8 @@ public:
     virtual void on_port_blocked() = 0;
     virtual void on_port_unblocked() = 0;
     virtual void on_port_failed(int error) = 0;
+    /// Something has left a port that had not been empty for some time.
+    virtual void on_port_drained() = 0;
 
 protected:
     ~PortOwner() = default;
@@ -31,10 +42,20 @@ protected:
 class Port final : public bus::LoopTask {
 public:
     /// `socket` stays the owner's.
-    Port(bus::EventLoop& loop, bus::BlockPool& pool, int socket, PortOwner& owner);
+    Port(bus::EventLoop& loop,
+         bus::BlockPool& pool,
+         bus::Ref<PortPools> pools,
+         int socket,
+         PortOwner& owner);
 
     /// Queues `message` and charges it to `payer`. It is written at the end of this turn.
+    /// Errors: what is used up; nothing is queued then.
+    bus::Result<void, NoRoom> offer(const bus::OutgoingMessage& message,
+                                    const bus::Ref<InFlight>& payer);
+    /// The same beyond what the payer may have here or on the bus: the caller sees to a bound.
     void push(const bus::OutgoingMessage& message, const bus::Ref<InFlight>& payer);
+    /// Whether offer() would take a message of that size from `payer`.
+    [[nodiscard]] bool has_room_for(const InFlight& payer, std::size_t bytes);
     /// Bytes of the auth dialogue, charged to nobody: bounded there.
     void push_bytes(std::span<const std::byte> bytes);
     /// Forgets what is queued and whatever comes from now on.
@@ -47,6 +68,13 @@ public:
     [[nodiscard]] std::size_t queued_bytes() const { return buffer_.queued_bytes(); }
     [[nodiscard]] std::uint64_t queued_descriptors() const { return queued_descriptors_; }
     [[nodiscard]] std::uint64_t queued_messages() const { return queued_messages_; }
+    [[nodiscard]] const PortLimits& limits() const { return shares_.limits(); }
+    /// How long the other side has read nothing, though there is something; as far as somebody has
+    /// looked.
+    [[nodiscard]] bus::Duration since_drained() const;
+    [[nodiscard]] const PortShares& shares() const { return shares_; }
+    /// For a reload.
+    void set_pools(bus::Ref<PortPools> pools) { shares_.set_pools(std::move(pools)); }
     [[nodiscard]] std::uint64_t peak_bytes() const { return peak_bytes_; }
     [[nodiscard]] std::uint64_t peak_descriptors() const { return peak_descriptors_; }
 
@@ -55,7 +83,12 @@ private:
     struct Entry {
         std::uint64_t end;
         InFlightCharge charge;
+        PortCharge place;
     };
+
+    void append(const bus::OutgoingMessage& message,
+                const bus::Ref<InFlight>& payer,
+                PortCharge place);
 
     void schedule_write();
     void release_sent();
@@ -64,6 +97,7 @@ private:
     PortOwner& owner_;
     int socket_;
     bus::SendBuffer buffer_;
+    PortShares shares_;
     std::vector<Entry> entries_;
     std::size_t first_entry_ = 0;
     std::optional<bus::Timer> retry_;
@@ -71,6 +105,9 @@ private:
     std::uint64_t queued_messages_ = 0;
     std::uint64_t peak_bytes_ = 0;
     std::uint64_t peak_descriptors_ = 0;
+    // While waiting_for_socket_; what was read meanwhile is found out when somebody asks.
+    mutable bus::TimePoint last_progress_;
+    mutable int unread_ = 0;
     bool waiting_for_socket_ = false;
     bool closed_ = false;
 };

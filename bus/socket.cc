@@ -2,6 +2,8 @@
 #include "bus/socket.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -336,6 +338,11 @@ Result<ConnectedSocket, std::vector<SocketError>> connect_to_first(
         errors.push_back(socket.error());
     }
     return Unexpected{std::move(errors)};
+}
+
+int unread_by_peer(int socket) {
+    int bytes = -1;
+    return ::ioctl(socket, SIOCOUTQ, &bytes) < 0 ? -1 : bytes;
 }
 
 }  // namespace buzon::bus

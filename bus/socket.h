@@ -118,4 +118,9 @@ struct ConnectedSocket {
 Result<ConnectedSocket, std::vector<SocketError>> connect_to_first(
     std::span<const Address> addresses);
 
+/// What the other side has not read yet of what was written to `socket`, in bytes of kernel memory;
+/// -1 where the kernel does not tell. Not only large amounts: a socket that was full becomes
+/// writable again only when most of it has been read.
+[[nodiscard]] int unread_by_peer(int socket);
+
 }  // namespace buzon::bus

@@ -65,6 +65,13 @@ std::uint64_t longest_message(const policy::Limits& limits) {
     return std::min<std::uint64_t>(limits.max_message_size, bus::kMaxMessageBytes);
 }
 
+PortLimits port_limits(const policy::Limits& limits) {
+    return {.bytes = limits.max_outgoing_bytes,
+            .descriptors = limits.max_outgoing_unix_fds,
+            .largest_message_bytes = longest_message(limits),
+            .largest_message_descriptors = limits.max_message_unix_fds};
+}
+
 QuotaLimits quota_limits(const policy::Limits& limits, std::uint64_t max_descriptors) {
     const std::uint64_t usable =
         std::max(max_descriptors, 2 * kReservedDescriptors) - kReservedDescriptors;

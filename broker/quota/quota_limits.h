@@ -8,12 +8,16 @@
 #include <cstdint>
 
 #include "broker/quota/account_tree.h"
+#include "broker/quota/port_shares.h"
 #include "policy/limits.h"
 
 namespace buzon::broker {
 
 /// `max_descriptors`: how many this process may have open (RLIMIT_NOFILE).
 [[nodiscard]] QuotaLimits quota_limits(const policy::Limits& limits, std::uint64_t max_descriptors);
+
+/// What one receiver's queue may hold.
+[[nodiscard]] PortLimits port_limits(const policy::Limits& limits);
 
 /// The longest message that passes, in bytes.
 [[nodiscard]] std::uint64_t longest_message(const policy::Limits& limits);

@@ -98,7 +98,7 @@ TEST(Reload, TheBusGoesOnWhileALargePolicyIsCompiled) {
 }
 
 TEST(Reload, AllFollowAtOnceAndTheOldPolicyGoesWhenAllHaveBeenMoved) {
-    TestBroker bus;
+    TestBroker bus("<limit name='max_connections_per_user'>1000</limit>");
     std::vector<RawClient> peers;
     for (int i = 0; i < 600; ++i)
         peers.push_back(RawClient::on(bus));

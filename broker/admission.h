@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Messages into the queues of their receivers, as far as quotas allow, and what becomes of them and
+// of those at fault if not: an error, a sender that is not read, a receiver that is disconnected.
+// Policy has been asked before. Nothing is dropped without somebody being told.
+// Source: DESIGN, section 5, "what is over quota, what happens".
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "broker/bus_state.h"
+#include "broker/peer.h"
+#include "broker/quota/receiver_fault.h"
+#include "broker/throttle.h"
+#include "bus/message.h"
+
+namespace buzon::broker {
+
+/// Those who get a broadcast. Counted only when one of them has no room.
+class Audience {
+public:
+    Audience(const BusState& state, std::span<const PeerId> receivers)
+        : state_(state), receivers_(receivers) {}
+    [[nodiscard]] const Subscribers& subscribers();
+
+private:
+    const BusState& state_;
+    std::span<const PeerId> receivers_;
+    bool is_counted_ = false;
+    Subscribers subscribers_{};
+};
+
+enum class Admitted : std::uint8_t {
+    Queued,        // the sender may be held from now on
+    CallRefused,   // LimitsExceeded to the caller
+    ReplyRefused,  // an error takes its place
+    ReceiverGone,  // at fault: the caller retires it, when the message is needed no more
+    Dropped,       // of a sender that is gone itself; said in the log
+};
+
+class Admission {
+public:
+    Admission(BusState& state, Throttle& throttle) : state_(state), throttle_(throttle) {}
+
+    /// `payer` is charged: the sender, or for a reply the receiver who has asked for it.
+    Admitted to_one(const bus::OutgoingMessage& message,
+                    Peer& sender,
+                    Peer& receiver,
+                    MessageUse use);
+    /// One copy of a broadcast that `cause` is behind; null: nobody who lives.
+    Admitted copy(const bus::OutgoingMessage& message,
+                  Peer* cause,
+                  Peer& receiver,
+                  Audience& audience);
+    /// A copy for an eavesdropper, which alone wanted it and pays.
+    static Admitted copy_to_eavesdropper(const bus::OutgoingMessage& message, Peer& receiver);
+    /// What the driver says to `receiver`, which pays and is not read while it has too much of
+    /// that.
+    void answer(const bus::OutgoingMessage& message, Peer& receiver);
+
+    /// For ReceiverGone.
+    [[nodiscard]] static std::string reason_to_end(const Peer& receiver);
+
+private:
+    Admitted resolve(const bus::OutgoingMessage& message,
+                     Peer& sender,
+                     Peer& receiver,
+                     const Congestion& congestion);
+    Admitted hold(const bus::OutgoingMessage& message,
+                  Peer& sender,
+                  Peer& receiver,
+                  Exhausted exhausted);
+    Admitted take_from_the_dead(const bus::OutgoingMessage& message, Peer& sender, Peer& receiver);
+    [[nodiscard]] bool outranks(const Peer& sender, const Peer& receiver) const;
+
+    BusState& state_;
+    Throttle& throttle_;
+};
+
+}  // namespace buzon::broker

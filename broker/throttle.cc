@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/throttle.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "bus/base/log.h"
+
+namespace buzon::broker {
+
+namespace {
+
+// A sender goes on when there is room for so much; a longer message may stop it again.
+constexpr std::size_t kRoomToGoOn = 64 * 1024;
+// How often receivers are looked at that others wait for.
+constexpr auto kWatchInterval = std::chrono::seconds(1);
+// Of those who wait for the bus, so many are asked at once.
+constexpr std::size_t kAskedAtOnce = 64;
+// A sender stopped again within this time is no news for the log.
+constexpr auto kSameFlood = std::chrono::seconds(10);
+constexpr std::size_t kLongestCircle = 1024;
+
+constexpr bus::LogKind kThrottleLog{"throttled senders"};
+
+std::uint64_t milliseconds(bus::Duration duration) {
+    const auto count = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+    return static_cast<std::uint64_t>(count);
+}
+
+}  // namespace
+
+Throttle::Throttle(BusState& state, PeerRetirer& retirer)
+    : state_(state), retirer_(retirer), watch_(state.loop, [this] { look_for_stuck(); }) {}
+
+void Throttle::hold(Peer& sender, Peer& receiver, std::uint64_t bytes) {
+    Held& record = held(sender);
+    const bool is_new = std::find(record.receivers.begin(), record.receivers.end(),
+                                  receiver.id()) == record.receivers.end();
+    if (is_new) {
+        record.receivers.push_back(receiver.id());
+        queues_[receiver.id()].senders.push_back(sender.id());
+    }
+    record.beyond_share += bytes;
+    if (record.beyond_share <= kCircleAllowance && closes_circle(sender.id(), receiver.id()))
+        return;
+    stop_reading(sender, record);
+    if (!is_new) return;
+    state_.log.info(kThrottleLog,
+                    "Throttled {} ({}): its part of the queue of {} ({}) is full ({} bytes queued, "
+                    "max_outgoing_bytes={})",
+                    sender.unique_name(), sender.describe(), receiver.unique_name(),
+                    receiver.describe(), receiver.port().queued_bytes(),
+                    receiver.port().limits().bytes);
+}
+
+void Throttle::hold_for_bus(Peer& sender) {
+    Held& record = held(sender);
+    if (!record.waits_for_bus) {
+        record.waits_for_bus = true;
+        for_bus_.push_back(sender.id());
+        state_.log.info(kThrottleLog,
+                        "Throttled {} ({}): it may have no more messages under way ({} bytes now)",
+                        sender.unique_name(), sender.describe(), sender.in_flight()->bytes());
+    }
+    stop_reading(sender, record);
+}
+
+Throttle::Held& Throttle::held(Peer& sender) {
+    const auto [place, is_new] = held_.try_emplace(sender.id());
+    if (is_new) place->second.since = state_.loop.now();
+    if (!watch_.is_armed()) watch_.arm(state_.loop.now() + kWatchInterval);
+    return place->second;
+}
+
+void Throttle::stop_reading(Peer& sender, Held& held) {
+    if (held.is_stopped) return;
+    held.is_stopped = true;
+    ++counts_.throttled;
+    sender.stop_reading();
+}
+
+void Throttle::on_drained(const Peer& receiver) {
+    if (held_.empty()) return;
+    if (receiver.has_id()) {
+        const auto queue = queues_.find(receiver.id());
+        if (queue != queues_.end() && !std::exchange(queue->second.is_drained, true))
+            drained_.push_back(receiver.id());
+    }
+    state_.loop.at_end_of_turn(*this);
+}
+
+void Throttle::run_task() {
+    for (const PeerId receiver : std::exchange(drained_, {}))
+        settle(receiver);
+    settle_bus();
+}
+
+/// Lets those go on for whom there is room.
+void Throttle::settle(PeerId receiver) {
+    const auto queue = queues_.find(receiver);
+    Peer* const peer = state_.peers.find(receiver);
+    if (queue == queues_.end() || !peer) return;
+    queue->second.is_drained = false;
+    const auto senders = queue->second.senders;
+    for (const PeerId sender : senders) {
+        Peer* const waiting = state_.peers.find(sender);
+        if (waiting && !peer->port().has_room_for(*waiting->in_flight(), kRoomToGoOn) &&
+            !peer->port().empty())
+            continue;
+        if (leave_queue(sender, receiver)) release_if_free(sender);
+    }
+}
+
+void Throttle::settle_bus() {
+    auto left = std::min(for_bus_.size(), kAskedAtOnce);
+    for (; left > 0; --left) {
+        const PeerId sender = for_bus_.front();
+        for_bus_.erase(for_bus_.begin());
+        const auto record = held_.find(sender);
+        Peer* const waiting = state_.peers.find(sender);
+        if (record == held_.end() || !waiting) continue;
+        const Account& account = waiting->in_flight()->payer()->account();
+        const bool has_none = waiting->in_flight()->bytes() == 0;
+        if (!has_none && account.share(Resource::Bytes).check(kRoomToGoOn)) {
+            for_bus_.push_back(sender);
+            continue;
+        }
+        record->second.waits_for_bus = false;
+        release_if_free(sender);
+    }
+}
+
+/// False: it did not stand there.
+bool Throttle::leave_queue(PeerId sender, PeerId receiver) {
+    const auto queue = queues_.find(receiver);
+    if (queue == queues_.end()) return false;
+    const bool left = std::erase(queue->second.senders, sender) > 0;
+    if (queue->second.senders.empty()) queues_.erase(queue);
+    if (const auto record = held_.find(sender); record != held_.end())
+        std::erase(record->second.receivers, receiver);
+    return left;
+}
+
+void Throttle::release_if_free(PeerId sender) {
+    const auto record = held_.find(sender);
+    if (record == held_.end()) return;
+    if (!record->second.receivers.empty() || record->second.waits_for_bus) return;
+    const auto waited = state_.loop.now() - record->second.since;
+    const bool was_stopped = record->second.is_stopped;
+    held_.erase(record);
+    Peer* const peer = state_.peers.find(sender);
+    if (!peer || !was_stopped) return;
+    peer->go_on_reading();
+    if (waited > kSameFlood)
+        state_.log.info(kThrottleLog, "{} ({}) goes on after {} ms", peer->unique_name(),
+                        peer->describe(), milliseconds(waited));
+}
+
+void Throttle::forget(const Peer& peer) {
+    if (!peer.has_id()) return;
+    const PeerId id = peer.id();
+    if (const auto record = held_.find(id); record != held_.end()) {
+        const auto receivers = record->second.receivers;
+        for (const PeerId receiver : receivers)
+            (void)leave_queue(id, receiver);
+        std::erase(for_bus_, id);
+        held_.erase(id);
+    }
+    if (const auto queue = queues_.find(id); queue != queues_.end()) {
+        const auto senders = queue->second.senders;
+        for (const PeerId sender : senders)
+            if (leave_queue(sender, id)) release_if_free(sender);
+    }
+    // What it held is free for those who wait for the bus.
+    if (!for_bus_.empty()) state_.loop.at_end_of_turn(*this);
+}
+
+std::optional<bus::TimePoint> Throttle::held_since(PeerId sender) const {
+    const auto record = held_.find(sender);
+    if (record == held_.end() || !record->second.is_stopped) return std::nullopt;
+    return record->second.since;
+}
+
+/// Whether `receiver` waits, perhaps through others, for `sender`.
+bool Throttle::closes_circle(PeerId sender, PeerId receiver) const {
+    if (sender == receiver) return false;
+    std::vector<PeerId> seen{receiver};
+    for (std::size_t i = 0; i < seen.size() && i < kLongestCircle; ++i) {
+        const auto record = held_.find(seen[i]);
+        if (record == held_.end()) continue;
+        for (const PeerId next : record->second.receivers) {
+            if (next == sender) return true;
+            if (std::find(seen.begin(), seen.end(), next) == seen.end()) seen.push_back(next);
+        }
+    }
+    return false;
+}
+
+void Throttle::look_for_stuck() {
+    end_stuck_receivers();
+    end_largest_stuck_queue();
+    if (!held_.empty()) watch_.arm(state_.loop.now() + kWatchInterval);
+}
+
+bool Throttle::is_stuck(const Peer& receiver) const {
+    return receiver.port().since_drained() >= state_.settings.limits.stuck_timeout;
+}
+
+/// Who waits for one that has just been ended is not stuck any more.
+void Throttle::end_stuck_receivers() {
+    std::vector<Peer*> stuck;
+    for (const auto& [receiver, queue] : queues_) {
+        Peer* const peer = state_.peers.find(receiver);
+        const bool waits_only_for_itself =
+            queue.senders.size() == 1 && queue.senders.front() == receiver;
+        if (peer && !waits_only_for_itself && is_stuck(*peer)) stuck.push_back(peer);
+    }
+    std::sort(stuck.begin(), stuck.end(), [](const Peer* left, const Peer* right) {
+        return left->port().queued_bytes() > right->port().queued_bytes();
+    });
+    for (Peer* const peer : stuck) {
+        const auto queue = queues_.find(peer->id());
+        if (peer->is_retired() || queue == queues_.end()) continue;
+        end(*peer, "others wait for room in its queue");
+    }
+}
+
+/// Nobody in particular is waited for: the one who holds most of what does not move.
+void Throttle::end_largest_stuck_queue() {
+    const auto waits_too_long = [this](PeerId sender) {
+        const auto record = held_.find(sender);
+        return record != held_.end() &&
+               state_.loop.now() - record->second.since >= state_.settings.limits.stuck_timeout;
+    };
+    if (std::none_of(for_bus_.begin(), for_bus_.end(), waits_too_long)) return;
+    Peer* largest = nullptr;
+    state_.peers.for_each_active([&](Peer& peer) {
+        if (!is_stuck(peer)) return;
+        if (!largest || peer.port().queued_bytes() > largest->port().queued_bytes())
+            largest = &peer;
+    });
+    if (largest) end(*largest, "others wait for room on the bus");
+}
+
+void Throttle::end(Peer& receiver, std::string_view whose) {
+    ++counts_.disconnected;
+    retirer_.retire(
+        receiver,
+        fmt::format("took nothing for {} ms while {} ({} bytes queued, stuck_timeout={}ms)",
+                    milliseconds(receiver.port().since_drained()), whose,
+                    receiver.port().queued_bytes(), state_.settings.limits.stuck_timeout.count()));
+}
+
+}  // namespace buzon::broker

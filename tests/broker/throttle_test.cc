@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happens to those who send more than others take: broker/throttle.h and broker/admission.h,
+// on a whole broker.
+#include "broker/throttle.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "tests/support/test_broker.h"
+
+namespace buzon::broker {
+namespace {
+
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using tests::RawClient;
+using tests::Received;
+using tests::TestBroker;
+
+constexpr std::uint64_t kBound = 400'000;
+// What the kernel takes at both ends before anything stays with the bus.
+constexpr int kEnoughToFillSockets = 4000;
+
+class Flood : public testing::Test {
+protected:
+    /// Sends `fields` with 2,000 bytes each until the socket takes no more, or `most` of them.
+    /// Returns how many went out.
+    int flood(RawClient& sender, bus::MessageFields fields, int most = kEnoughToFillSockets) {
+        fields.path = "/";
+        fields.interface = "a.b";
+        fields.member = "M";
+        fields.signature = "s";
+        int sent = 0;
+        for (; sent < most; ++sent) {
+            const auto bytes = sender.make(fields, std::string(2000, 'x'));
+            std::size_t done = 0;
+            for (int idle = 0; done < bytes.size() && idle < 3; ++idle) {
+                const std::size_t part = sender.send(std::span(bytes).subspan(done));
+                done += part;
+                if (part > 0) idle = 0;
+                bus_.settle();
+            }
+            if (done < bytes.size()) return sent;  // a part of the last one is in the socket
+        }
+        return sent;
+    }
+    int flood_one_way(RawClient& sender, const RawClient& receiver) {
+        return flood(sender, {.type = bus::MessageType::MethodCall,
+                              .flags = bus::kFlagNoReplyExpected,
+                              .destination = receiver.name()});
+    }
+    int broadcast(RawClient& sender, int most) {
+        return flood(sender, {.type = bus::MessageType::Signal}, most);
+    }
+    [[nodiscard]] bool is_on_the_bus(const RawClient& client) const {
+        return bus_.state().peers.find(client.name()) != nullptr;
+    }
+    [[nodiscard]] std::uint64_t queued_for(const RawClient& client) const {
+        return bus_.state().peers.find(client.name())->port().queued_bytes();
+    }
+    RawClient subscriber() {
+        auto client = RawClient::on(bus_);
+        client.call("AddMatch", "s", "interface='a.b'");
+        client.take_all();
+        return client;
+    }
+
+    TestBroker bus_{"<limit name='max_outgoing_bytes'>400000</limit>"};
+    RawClient sender_ = RawClient::on(bus_);
+};
+
+TEST_F(Flood, ASenderIsNotReadWhileItsPartOfAQueueIsFull) {
+    auto stalled = RawClient::on(bus_);
+    EXPECT_LT(flood_one_way(sender_, stalled), kEnoughToFillSockets);
+    EXPECT_GT(queued_for(stalled), kBound / 4);
+    EXPECT_LT(queued_for(stalled), kBound);
+    EXPECT_THAT(bus_.log_lines(), Contains(HasSubstr("Throttled " + sender_.name())));
+}
+
+TEST_F(Flood, AnotherSenderStillFindsRoomInThatQueue) {
+    auto stalled = RawClient::on(bus_);
+    auto other = RawClient::on(bus_);
+    flood_one_way(sender_, stalled);
+    const auto before = queued_for(stalled);
+    other.call_peer(stalled.name(), "hello");
+    EXPECT_THAT(other.take_all(), IsEmpty()) << "no error";
+    EXPECT_GT(queued_for(stalled), before);
+}
+
+TEST_F(Flood, ItGoesOnWhereItStoppedWhenTheReceiverReads) {
+    auto stalled = RawClient::on(bus_);
+    flood_one_way(sender_, stalled);
+    std::vector<Received> received;
+    for (int i = 0; i < 100; ++i) {
+        auto more = stalled.take_all();
+        std::move(more.begin(), more.end(), std::back_inserter(received));
+    }
+    EXPECT_EQ(queued_for(stalled), 0U);
+    EXPECT_GT(received.size() * 2000, kBound);
+    sender_.call_peer(stalled.name());
+    EXPECT_TRUE(is_on_the_bus(sender_));
+}
+
+TEST_F(Flood, ACallThatFindsNoRoomIsRefusedAndForgotten) {
+    auto stalled = RawClient::on(bus_);
+    flood(sender_, {.type = bus::MessageType::MethodCall, .destination = stalled.name()}, 1500);
+    const auto replies = sender_.take_all();
+    ASSERT_FALSE(replies.empty());
+    for (const Received& reply : replies)
+        EXPECT_EQ(reply.error_name, bus::error_name::kLimitsExceeded);
+    EXPECT_LE(queued_for(stalled), kBound);
+    EXPECT_TRUE(is_on_the_bus(stalled));
+}
+
+TEST_F(Flood, AReceiverThatTakesNothingForLongIsDisconnectedAndTheSenderGoesOn) {
+    auto stalled = RawClient::on(bus_);
+    auto innocent = RawClient::on(bus_);
+    flood_one_way(sender_, stalled);
+    bus_.advance(19s);
+    EXPECT_TRUE(is_on_the_bus(stalled));
+    bus_.advance(1s);
+    bus_.advance(1s);
+    EXPECT_FALSE(is_on_the_bus(stalled));
+    EXPECT_TRUE(is_on_the_bus(sender_));
+    EXPECT_TRUE(is_on_the_bus(innocent));
+    EXPECT_THAT(bus_.log_lines(), Contains(HasSubstr("stuck_timeout=20000ms")));
+    EXPECT_EQ(bus_.state().peers.find(sender_.name())->in_flight()->bytes(), 0U);
+}
+
+TEST_F(Flood, AReceiverThatTakesALittleNowAndThenStays) {
+    auto slow = RawClient::on(bus_);
+    flood_one_way(sender_, slow);
+    for (int i = 0; i < 60; ++i) {
+        std::array<std::byte, 100'000> some{};
+        (void)!::read(slow.socket(), some.data(), some.size());
+        bus_.advance(5s);
+    }
+    EXPECT_TRUE(is_on_the_bus(slow));
+}
+
+TEST_F(Flood, AStoppedReceiverToWhichNobodySendsTooMuchStays) {
+    auto stopped = subscriber();
+    broadcast(sender_, 20);
+    bus_.advance(600s);
+    EXPECT_TRUE(is_on_the_bus(stopped));
+}
+
+TEST_F(Flood, OneThatDoesNotReadTheAnswersOfTheDriverIsNotReadEither) {
+    int sent = 0;
+    for (; sent < 100'000; ++sent) {
+        const auto bytes = sender_.make({.type = bus::MessageType::MethodCall,
+                                         .path = bus::kDriverPath,
+                                         .interface = "org.freedesktop.DBus.Introspectable",
+                                         .member = "Introspect",
+                                         .destination = bus::kDriverName});
+        if (sender_.send(bytes) != bytes.size()) break;
+        bus_.settle();
+    }
+    ASSERT_LT(sent, 100'000);
+    EXPECT_LT(queued_for(sender_), kBound);
+    bus_.advance(600s);
+    EXPECT_TRUE(is_on_the_bus(sender_)) << "it keeps nobody else waiting";
+
+    int answered = 0;
+    for (std::size_t more = 1; more > 0;) {
+        more = sender_.take_all().size();
+        answered += static_cast<int>(more);
+    }
+    EXPECT_EQ(answered, sent);
+}
+
+TEST_F(Flood, TwoThatSendToEachOtherWithoutReadingEndWithOneOfThem) {
+    auto other = RawClient::on(bus_);
+    for (int i = 0; i < 3; ++i) {
+        flood_one_way(sender_, other);
+        flood_one_way(other, sender_);
+    }
+    EXPECT_LE(queued_for(sender_), kBound + Throttle::kCircleAllowance);
+    EXPECT_LE(queued_for(other), kBound + Throttle::kCircleAllowance);
+    for (int i = 0; i < 25; ++i)
+        bus_.advance(1s);
+    EXPECT_NE(is_on_the_bus(sender_), is_on_the_bus(other));
+}
+
+TEST_F(Flood, ABurstInACircleIsNoDeadlock) {
+    auto other = RawClient::on(bus_);
+    const auto count = [](RawClient& client) {
+        std::size_t all = 0;
+        for (std::size_t more = 1; more > 0; all += more)
+            more = client.take_all().size();
+        return static_cast<int>(all);
+    };
+    const int to_other = flood_one_way(sender_, other);
+    const int to_sender = flood_one_way(other, sender_);
+    EXPECT_GE(count(sender_), to_sender);
+    EXPECT_GE(count(other), to_other);
+    EXPECT_TRUE(is_on_the_bus(sender_));
+    EXPECT_TRUE(is_on_the_bus(other));
+}
+
+TEST_F(Flood, NoSlowSubscriberThrottlesABroadcaster) {
+    // All are one program here, so whether most keep up is one vote; that of those who do.
+    auto slow = subscriber();
+    auto quick = subscriber();
+    int received = 0;
+    for (int i = 0; i < 200; ++i) {
+        EXPECT_EQ(broadcast(sender_, 20), 20);
+        received += static_cast<int>(quick.take_all().size());
+    }
+    EXPECT_EQ(received, 200 * 20);
+    EXPECT_FALSE(is_on_the_bus(slow));
+    EXPECT_THAT(bus_.log_lines(), Contains(HasSubstr("does not keep up")));
+}
+
+TEST_F(Flood, ABroadcasterIsThrottledWhereNobodyKeepsUp) {
+    auto first = subscriber(), second = subscriber();
+    EXPECT_LT(broadcast(sender_, kEnoughToFillSockets), kEnoughToFillSockets);
+    EXPECT_TRUE(is_on_the_bus(first));
+    EXPECT_TRUE(is_on_the_bus(second));
+    EXPECT_LE(queued_for(first), kBound);
+}
+
+TEST_F(Flood, AReplyThatFindsNoRoomIsAnErrorInItsPlace) {
+    auto callee = RawClient::on(bus_);
+    // The caller does not read, and its queue is filled by what it has asked for itself.
+    std::vector<std::uint32_t> serials;
+    for (int i = 0; i < 100; ++i)
+        serials.push_back(sender_.call_peer(callee.name()));
+    bus_.settle();
+    callee.take_all();
+    for (const std::uint32_t serial : serials) {
+        callee.send_message({.type = bus::MessageType::MethodReturn,
+                             .reply_serial = serial,
+                             .destination = sender_.name(),
+                             .signature = "s"},
+                            std::string(60'000, 'x'));
+        bus_.settle();
+    }
+    EXPECT_LT(queued_for(sender_), kBound + 200 * 100);
+    std::vector<std::uint32_t> answered;
+    int errors = 0;
+    for (std::size_t more = 1; more > 0;) {
+        const auto replies = sender_.take_all();
+        more = replies.size();
+        for (const Received& reply : replies) {
+            answered.push_back(reply.reply_serial);
+            if (reply.error_name == bus::error_name::kLimitsExceeded) ++errors;
+        }
+    }
+    EXPECT_EQ(answered, serials) << "each call has its answer, in order";
+    EXPECT_GT(errors, 0);
+}
+
+TEST_F(Flood, HangingUpWhileHeldDoesNotKeepTheLoopAwake) {
+    auto stalled = RawClient::on(bus_);
+    flood_one_way(sender_, stalled);
+    sender_.close();
+    bus_.settle();
+    for (int i = 0; i < 10; ++i)
+        EXPECT_FALSE(bus_.turn());
+    EXPECT_FALSE(is_on_the_bus(sender_));
+}
+
+TEST_F(Flood, NewConnectionsDoNotGetNewSharesOfAQueue) {
+    auto stalled = RawClient::on(bus_);
+    for (int i = 0; i < 20; ++i) {
+        auto again = RawClient::on(bus_);
+        flood_one_way(again, stalled);
+    }
+    bus_.settle();
+    EXPECT_LT(queued_for(stalled), kBound + (std::uint64_t{10} << 20));
+    EXPECT_TRUE(is_on_the_bus(stalled));
+}
+
+}  // namespace
+}  // namespace buzon::broker
