@@ -31,7 +31,8 @@ inline std::string random_conditions(Dice& dice, std::string_view side) {
     const auto add = [&](std::string_view name, std::string_view value) {
         text += fmt::format(" {}_{}='{}'", side, name, value);
     };
-    if (dice.roll(3) == 0) add("type", dice.pick({"method_call", "method_return", "error", "signal", "*"}));
+    if (dice.roll(3) == 0)
+        add("type", dice.pick({"method_call", "method_return", "error", "signal", "*"}));
     if (dice.roll(3) == 0) add("path", dice.pick({"/", "/a", "*"}));
     const bool error = dice.roll(6) == 0;
     if (error) add("error", dice.pick({"a.E", "a.F"}));
