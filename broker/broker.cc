@@ -157,7 +157,9 @@ void Broker::resume_listeners() {
 /// name, then the callers who wait for it.
 void Broker::withdraw_from_bus(Peer& peer) {
     state_.matches.remove_all(peer.id());
-    (void)state_.matches.remove_mentioning_unique(peer.unique_name());
+    for (const PeerId id : state_.matches.remove_mentioning_unique(peer.unique_name()))
+        if (Peer* other = state_.peers.find(id))
+            other->holdings().lower(Resource::MatchRules, state_.matches.count_of(id));
     for (const NameChange& change : state_.names.release_all(peer.id()))
         name_signals_.announce(change, &peer);
     name_signals_.announce_disconnected(peer);

@@ -182,12 +182,23 @@ bus::Result<void, ErrorReply> Dispatcher::enqueue(const Passage& passage,
                               message.header.destination));
 }
 
-bus::Result<void, ErrorReply> Dispatcher::expect_reply(const Peer& sender,
+bus::Result<void, ErrorReply> Dispatcher::charge_reply(Peer& caller, const AwaitedReply& awaited) {
+    const auto refused = caller.holdings().cover(Resource::PendingReplies,
+                                                 state_.replies.count_of_caller(caller.id()));
+    if (!refused) return {};
+    state_.replies.take(awaited);
+    state_.log.warning(bus::LogKind{"quotas"}, "Call of {} ({}) refused: {}", caller.unique_name(),
+                       caller.describe(), describe(*refused));
+    return refuse(bus::error_name::kLimitsExceeded,
+                  fmt::format("Too many replies are awaited by this {}", name_of(refused->level)));
+}
+
+bus::Result<void, ErrorReply> Dispatcher::expect_reply(Peer& sender,
                                                        const Peer& receiver,
                                                        const bus::Header& header) {
     const auto expected =
         state_.replies.expect({sender.id(), receiver.id(), header.serial}, state_.loop.now());
-    if (expected) return {};
+    if (expected) return charge_reply(sender, {sender.id(), receiver.id(), header.serial});
     switch (expected.error()) {
         case ExpectError::Duplicate:
             return refuse(bus::error_name::kAccessDenied,

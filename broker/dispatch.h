@@ -47,9 +47,11 @@ private:
     bus::Result<void, ErrorReply> enqueue(const Passage& passage,
                                           Peer& sender,
                                           const bus::OutgoingMessage& message);
-    bus::Result<void, ErrorReply> expect_reply(const Peer& sender,
+    bus::Result<void, ErrorReply> expect_reply(Peer& sender,
                                                const Peer& receiver,
                                                const bus::Header& header);
+    /// Not awaited any more if there are too many.
+    bus::Result<void, ErrorReply> charge_reply(Peer& caller, const AwaitedReply& awaited);
     bus::Result<void, ErrorReply> judge_call_to_driver(const Peer& sender,
                                                        const bus::Header& header) const;
 

@@ -135,6 +135,17 @@ ErrorReply Driver::limit_reached(const Peer& peer,
     return {bus::error_name::kLimitsExceeded, std::move(text)};
 }
 
+ErrorReply Driver::over_quota(const Peer& peer,
+                              std::string_view what,
+                              const QuotaRefusal& refusal) const {
+    auto text =
+        fmt::format("Connection \"{}\" is not allowed to {}: too many {} are held by this {}",
+                    peer.unique_name(), what, name_of(refusal.resource), name_of(refusal.level));
+    state_.log.warning(bus::LogKind{"quotas"}, "{} ({}): {}", text, peer.describe(),
+                       describe(refusal));
+    return {bus::error_name::kLimitsExceeded, std::move(text)};
+}
+
 bool Driver::has_room_for(const bus::WireWriter& body, std::size_t bytes) {
     constexpr std::size_t kOverheadPerElement = 16;
     return body.size() + bytes + kOverheadPerElement <= bus::kMaxArrayBytes;

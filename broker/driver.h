@@ -128,12 +128,18 @@ private:
     [[nodiscard]] std::optional<ErrorReply> check_requested_name(const Peer& caller,
                                                                  std::string_view name,
                                                                  std::string_view action) const;
+    /// For the quota of one who may have lost names.
+    void recount_names(PeerId id);
     [[nodiscard]] std::optional<ErrorReply> check_may_own(const Peer& caller,
                                                           std::string_view name) const;
     [[nodiscard]] Peer* find_owner(std::string_view name) const;
     [[nodiscard]] bus::Result<Peer*, ErrorReply> owner_for(std::string_view what,
                                                            std::string_view name) const;
     [[nodiscard]] bool is_privileged(const Peer& peer) const;
+    /// The same where its user or its program holds too much.
+    ErrorReply over_quota(const Peer& peer,
+                          std::string_view what,
+                          const QuotaRefusal& refusal) const;
     ErrorReply limit_reached(const Peer& peer,
                              std::string_view what,
                              std::string_view limit,

@@ -34,6 +34,9 @@ Driver::Outcome Driver::add_match(DriverCall& call) {
     if (rule->eavesdrop && !is_privileged(call.caller))
         return refuse(bus::error_name::kAccessDenied,
                       "Rules with eavesdrop=true are only for root and for the owner of this bus");
+    if (const auto refused =
+            call.caller.holdings().cover(Resource::MatchRules, state_.matches.count_of(caller) + 1))
+        return bus::Unexpected{over_quota(call.caller, "add more match rules", *refused)};
     state_.matches.add(caller, *rule);
     Peaks& peaks = state_.peaks;
     peaks.match_rules = std::max(peaks.match_rules, state_.matches.size());
@@ -50,6 +53,7 @@ Driver::Outcome Driver::remove_match(DriverCall& call) {
     if (!state_.matches.remove(call.caller.id(), *rule))
         return refuse(bus::error_name::kMatchRuleNotFound,
                       "The given match rule wasn't found and can't be removed");
+    call.caller.holdings().lower(Resource::MatchRules, state_.matches.count_of(call.caller.id()));
     acknowledge(call);
     return {};
 }
@@ -80,6 +84,8 @@ Driver::Outcome Driver::become_monitor(DriverCall& call) {
                       "BecomeMonitor does not support any flags yet");
 
     Peer& monitor = call.caller;
+    if (const auto refused = monitor.holdings().cover(Resource::MatchRules, rules->size()))
+        return bus::Unexpected{over_quota(monitor, "monitor with more match rules", *refused)};
     acknowledge(call);
     state_.matches.remove_all(monitor.id());
     state_.replies.forget_caller(monitor.id());
@@ -87,6 +93,8 @@ Driver::Outcome Driver::become_monitor(DriverCall& call) {
     for (const NameChange& change :
          state_.names.release_all(monitor.id(), ReleaseOrder::FirstAcquiredFirst))
         name_signals_.announce(change, &monitor);
+    for (const auto resource : {Resource::Names, Resource::PendingReplies})
+        monitor.holdings().lower(resource, 0);
     host_.answer_for(monitor);
     state_.peers.hide(monitor);
     for (const MatchRule& rule : *rules)

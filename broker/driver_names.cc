@@ -73,7 +73,12 @@ Driver::Outcome Driver::request_name(DriverCall& call) {
         return bus::Unexpected{std::move(*refusal)};
     if (auto refusal = check_may_own(call.caller, name))
         return bus::Unexpected{std::move(*refusal)};
+    const std::uint64_t held = state_.names.count_held_by(call.caller.id());
+    if (const auto refused = call.caller.holdings().cover(Resource::Names, held + 1))
+        return bus::Unexpected{over_quota(call.caller, "own more services", *refused)};
     const RequestOutcome outcome = state_.names.request(call.caller.id(), name, flags);
+    recount_names(call.caller.id());
+    if (outcome.change && outcome.change->old_owner) recount_names(*outcome.change->old_owner);
     Peaks& peaks = state_.peaks;
     peaks.names = std::max(peaks.names, state_.names.size() + state_.peers.complete_count());
     call.caller.note_names(state_.names.count_held_by(call.caller.id()) + 1);
@@ -83,11 +88,17 @@ Driver::Outcome Driver::request_name(DriverCall& call) {
     return {};
 }
 
+void Driver::recount_names(PeerId id) {
+    if (Peer* peer = state_.peers.find(id))
+        peer->holdings().lower(Resource::Names, state_.names.count_held_by(id));
+}
+
 Driver::Outcome Driver::release_name(DriverCall& call) {
     const std::string_view name = call.arguments.read_string().value_or("");
     if (auto refusal = check_requested_name(call.caller, name, "release"))
         return bus::Unexpected{std::move(*refusal)};
     const ReleaseOutcome outcome = state_.names.release(call.caller.id(), name);
+    recount_names(call.caller.id());
     if (outcome.change) name_signals_.announce(*outcome.change);
     reply_uint32(call, static_cast<std::uint32_t>(outcome.code));
     return {};

@@ -18,6 +18,7 @@
 #include "broker/port.h"
 #include "broker/process_name.h"
 #include "broker/quota/account_tree.h"
+#include "broker/quota/holdings.h"
 #include "bus/auth_server.h"
 #include "bus/base/event_loop.h"
 #include "bus/peer_credentials.h"
@@ -104,6 +105,7 @@ public:
     [[nodiscard]] const Port& port() const { return port_; }
     [[nodiscard]] const bus::Ref<InFlight>& in_flight() const { return in_flight_; }
     [[nodiscard]] const OpenAccount& account() const { return account_; }
+    [[nodiscard]] Holdings& holdings() { return holdings_; }
     [[nodiscard]] std::size_t peak_match_rules() const { return peak_match_rules_; }
     [[nodiscard]] std::size_t peak_names() const { return peak_names_; }
     void note_match_rules(std::size_t count) {
@@ -150,6 +152,7 @@ private:
     bus::Ref<const bus::DescriptorSet> process_descriptor_;
     bus::Ref<ProcessName> process_name_;
     OpenAccount account_;
+    Holdings holdings_;
     bus::Ref<InFlight> in_flight_;
     PeerInput input_;
     Port port_;

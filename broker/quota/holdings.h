@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one connection has registered with the bus, by number: match rules, names, awaited replies.
+// Invariant: at least as much is charged as was said last; what is charged ends with this.
+// Errors: a refusal as value; what was charged before stays charged.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "broker/quota/account.h"
+#include "broker/quota/charge.h"
+#include "broker/quota/resource.h"
+#include "bus/base/ref.h"
+
+namespace buzon::broker {
+
+class Holdings {
+public:
+    explicit Holdings(bus::Ref<Payer> payer) : payer_(std::move(payer)) {}
+
+    /// From now on there are `count` of them. Some are charged in advance where they come and go
+    /// with every message.
+    [[nodiscard]] std::optional<QuotaRefusal> cover(Resource resource, std::uint64_t count);
+    /// For a number that has become smaller.
+    void lower(Resource resource, std::uint64_t count) { (void)cover(resource, count); }
+
+private:
+    [[nodiscard]] static std::uint64_t step_of(Resource resource);
+
+    bus::Ref<Payer> payer_;
+    std::array<Charge, kResourceCount> charges_;
+};
+
+}  // namespace buzon::broker
