@@ -94,6 +94,8 @@ class Outgoing(harness.BusTestCase):
         sender, receiver = self.connect(), self.connect()
         serials = list(range(1000, 1100))
         rest = self.stall(sender, [self.message(receiver, kind, flags, n) for n in serials])
+        if harness.differs(False, rest == b"", "dbus-daemon reads on and answers with errors"):
+            return
         self.assertGreater(len(rest), 0)
         other, third = self.connect(), self.connect()
         other.send(Message(path="/", member="M", destination=third.name))
