@@ -134,7 +134,7 @@ Admitted Admission::hold(const bus::OutgoingMessage& message,
     if (sender.has_hung_up()) return take_from_the_dead(message, sender, receiver);
     receiver.port().push(message, sender.in_flight());
     if (exhausted == Exhausted::SenderAccount) {
-        throttle_.hold_for_bus(sender);
+        throttle_.hold_for_bus(sender, message.size());
     } else {
         throttle_.hold(sender, receiver, message.size());
     }

@@ -37,7 +37,7 @@ Peer::Peer(const PeerEnvironment& environment,
       account_(std::move(account)),
       holdings_(account_.payer()),
       in_flight_(bus::make_ref<InFlight>(static_cast<InFlightListener*>(this), account_.payer())),
-      input_(environment.input, account_.turns(), socket_.get(), std::move(auth), *this),
+      input_(environment.input, account_, socket_.get(), std::move(auth), *this),
       port_(environment.input.loop,
             environment.input.pool,
             environment.port_pools,
@@ -88,6 +88,14 @@ void Peer::on_ready(std::uint32_t events) {
     if (is_retired()) return;
     if (events & (EPOLLHUP | EPOLLERR)) input_.on_hang_up();
     if (events & ~std::uint32_t{EPOLLOUT}) input_.on_readable();
+}
+
+void Peer::on_no_room(std::size_t bytes) {
+    if (is_active()) {
+        environment_.handler.on_no_room(*this, bytes);
+    } else {
+        on_violation("began a long message before Hello while there is no room for it");
+    }
 }
 
 void Peer::on_auth_output(std::span<const std::byte> bytes) {

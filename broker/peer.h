@@ -40,6 +40,8 @@ public:
     virtual void on_violation(Peer& peer, std::string_view what) = 0;
     /// End of stream: nothing more will come.
     virtual void on_hang_up(Peer& peer) = 0;
+    /// It may not have `bytes` more for a message that has come in part.
+    virtual void on_no_room(Peer& peer, std::size_t bytes) = 0;
     /// Its queue, which had stood still, has become shorter.
     virtual void on_drained(Peer& peer) = 0;
 
@@ -137,6 +139,7 @@ private:
     void on_violation(std::string_view what) override;
     void on_hang_up() override;
     void on_gate() override { update_interest(); }
+    void on_no_room(std::size_t bytes) override;
     void on_port_blocked() override;
     void on_port_unblocked() override;
     void on_port_failed(int error) override;

@@ -17,22 +17,25 @@ namespace {
 // What a read costs, and a message, besides its bytes.
 constexpr std::size_t kCostPerRead = 1024;
 constexpr std::size_t kCostPerMessage = 256;
+// Of a message that has come in part, what is not charged.
+constexpr std::size_t kFreeBytes = 4096;
 // Bodies from here on are checked in pieces of this size.
 constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
 
 }  // namespace
 
 PeerInput::PeerInput(const InputEnvironment& environment,
-                     TurnShare& share,
+                     OpenAccount& account,
                      int socket,
                      std::unique_ptr<bus::AuthServer> auth,
                      PeerInputOwner& owner)
-    : TurnTaker(&share),
+    : TurnTaker(&account.turns()),
       environment_(environment),
       owner_(owner),
       socket_(socket),
       auth_(std::move(auth)),
-      buffer_(environment.arena, environment.pool) {
+      buffer_(environment.arena, environment.pool),
+      payer_(account.payer()) {
     auth_timer_ = std::make_unique<bus::Timer>(environment_.loop, [this] {
         owner_.on_violation(
             fmt::format("Connection has not authenticated soon enough, closing it "
@@ -126,7 +129,22 @@ void PeerInput::process() {
     if (auth_) authenticate();
     if (!auth_) take_messages();
     buffer_.park();
-    if (!stopped_) watch_deadlines();
+    if (stopped_) return;
+    if (!auth_ && is_open() && !has_backlog_) reserve();
+    watch_deadlines();
+}
+
+/// A long message is charged as a whole before it is read on, so that those whose messages have
+/// come in part never wait for each other's room.
+void PeerInput::reserve() {
+    const std::size_t wanted = buffer_.wanted_bytes();
+    if (wanted <= kFreeBytes || wanted <= reserved_.amount() || hung_up_) return;
+    auto taken = Charge::take(payer_, Resource::Bytes, wanted - reserved_.amount());
+    if (!taken) {
+        owner_.on_no_room(wanted);
+    } else if (!reserved_.absorb(*taken)) {
+        reserved_ = std::move(*taken);
+    }
 }
 
 void PeerInput::authenticate() {
@@ -210,6 +228,8 @@ bool PeerInput::check_on() {
 
 void PeerInput::accept(const bus::Message& message) {
     turn_cost_ += kCostPerMessage;
+    // From here on the queues of its receivers are charged for it.
+    reserved_.release();
     owner_.on_message(message);
 }
 

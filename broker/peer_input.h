@@ -15,6 +15,8 @@
 #include <string_view>
 
 #include "broker/cookie_source.h"
+#include "broker/quota/account_tree.h"
+#include "broker/quota/charge.h"
 #include "broker/quota/fair_turns.h"
 #include "bus/auth_server.h"
 #include "bus/base/event_loop.h"
@@ -36,6 +38,9 @@ public:
     virtual void on_hang_up() = 0;
     /// is_open() has changed.
     virtual void on_gate() = 0;
+    /// The account may not have `bytes` more, which a message in the middle needs: it is not read
+    /// on until somebody opens Gate::Room, and asks again then.
+    virtual void on_no_room(std::size_t bytes) = 0;
 
 protected:
     ~PeerInputOwner() = default;
@@ -56,9 +61,9 @@ public:
     /// Why a peer is not read.
     enum class Gate : std::uint8_t { InFlight = 1U, Cookie = 2U, Room = 4U };
 
-    /// `socket` stays the owner's.
+    /// `socket` stays the owner's, and so does `account`, which it waits and pays in.
     PeerInput(const InputEnvironment& environment,
-              TurnShare& share,
+              OpenAccount& account,
               int socket,
               std::unique_ptr<bus::AuthServer> auth,
               PeerInputOwner& owner);
@@ -79,6 +84,8 @@ public:
         return (closed_gates_ & static_cast<std::uint8_t>(gate)) != 0;
     }
     [[nodiscard]] bool has_hung_up() const { return hung_up_; }
+    /// Charged for a message that has come in part.
+    [[nodiscard]] std::uint64_t reserved_bytes() const { return reserved_.amount(); }
     /// It is read when there is something.
     [[nodiscard]] bool is_open() const { return closed_gates_ == 0; }
 
@@ -111,6 +118,7 @@ private:
     bool check_on();
     void accept(const bus::Message& message);
     bool refuse_body(const bus::Message& message, bus::BodyError error);
+    void reserve();
     void watch_deadlines();
     void watch_descriptors();
     void watch_half_message();
@@ -124,6 +132,8 @@ private:
     std::unique_ptr<bus::AuthServer> auth_;
     bus::ReceiveBuffer buffer_;
     std::unique_ptr<LongMessage> long_message_;
+    bus::Ref<Payer> payer_;
+    Charge reserved_;
     std::unique_ptr<bus::Timer> auth_timer_;
     std::unique_ptr<bus::Timer> descriptors_timer_;
     std::unique_ptr<bus::Timer> half_message_timer_;

@@ -56,14 +56,17 @@ void Throttle::hold(Peer& sender, Peer& receiver, std::uint64_t bytes) {
                     receiver.port().limits().bytes);
 }
 
-void Throttle::hold_for_bus(Peer& sender) {
+void Throttle::hold_for_bus(Peer& sender, std::uint64_t bytes) {
     Held& record = held(sender);
+    record.wanted = bytes;
     if (!record.waits_for_bus) {
         record.waits_for_bus = true;
         for_bus_.push_back(sender.id());
         state_.log.info(kThrottleLog,
-                        "Throttled {} ({}): it may have no more messages under way ({} bytes now)",
-                        sender.unique_name(), sender.describe(), sender.in_flight()->bytes());
+                        "Throttled {} ({}): its program may have no more on the bus ({} bytes "
+                        "under way, {} more wanted)",
+                        sender.unique_name(), sender.describe(), sender.in_flight()->bytes(),
+                        bytes);
     }
     stop_reading(sender, record);
 }
@@ -123,8 +126,7 @@ void Throttle::settle_bus() {
         Peer* const waiting = state_.peers.find(sender);
         if (record == held_.end() || !waiting) continue;
         const Account& account = waiting->in_flight()->payer()->account();
-        const bool has_none = waiting->in_flight()->bytes() == 0;
-        if (!has_none && account.share(Resource::Bytes).check(kRoomToGoOn)) {
+        if (account.share(Resource::Bytes).check(record->second.wanted)) {
             for_bus_.push_back(sender);
             continue;
         }
@@ -202,6 +204,7 @@ bool Throttle::closes_circle(PeerId sender, PeerId receiver) const {
 void Throttle::look_for_stuck() {
     end_stuck_receivers();
     end_largest_stuck_queue();
+    settle_bus();
     if (!held_.empty()) watch_.arm(state_.loop.now() + kWatchInterval);
 }
 

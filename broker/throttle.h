@@ -49,8 +49,8 @@ public:
     /// `sender`, who has just been allowed `bytes` beyond its share, is not read until the queue of
     /// `receiver` has room for it. It may wait for its own: for what the driver answers.
     void hold(Peer& sender, Peer& receiver, std::uint64_t bytes);
-    /// The same until the bus has room for it.
-    void hold_for_bus(Peer& sender);
+    /// The same until the bus has room for `bytes` of it.
+    void hold_for_bus(Peer& sender, std::uint64_t bytes);
     /// Something has left its queue.
     void on_drained(const Peer& receiver);
     /// It is gone: it waits for nobody, and nobody for it.
@@ -67,6 +67,7 @@ private:
         std::vector<PeerId> receivers;
         bus::TimePoint since;
         std::uint64_t beyond_share = 0;
+        std::uint64_t wanted = 0;  // of the bus
         bool waits_for_bus = false;
         bool is_stopped = false;
     };

@@ -86,6 +86,11 @@ public:
         return !view_.empty() || pending_bytes_ > 0 || large_.has_value();
     }
     [[nodiscard]] std::size_t waiting_descriptors() const { return descriptors_.size(); }
+    /// The whole length of a message that has come in part, if it is a large one; else what is
+    /// held.
+    [[nodiscard]] std::size_t wanted_bytes() const {
+        return large_ ? large_->total : pending_bytes_;
+    }
     /// Memory held for this connection between turns.
     [[nodiscard]] std::size_t held_bytes() const;
 
