@@ -59,17 +59,8 @@ void Broker::add_listener(bus::FileDescriptor socket, const bus::Guid& guid) {
                                                     guid, static_cast<ListenerHandler&>(*this)));
 }
 
-bool Broker::has_room() const {
-    return state_.peers.incomplete_count() < state_.settings.limits.max_incomplete_connections;
-}
-
 void Broker::on_accept(Listener& listener, bus::FileDescriptor socket) {
-    try {
-        add_connection(std::move(socket), listener.guid());
-    } catch (const std::system_error& error) {
-        state_.log.warning(bus::LogKind{"accept errors"}, "Can't serve a connection: {}",
-                           error.what());
-    }
+    add_connection(std::move(socket), listener.guid());
 }
 
 void Broker::add_connection(bus::FileDescriptor socket, const bus::Guid& guid) {
@@ -83,19 +74,55 @@ void Broker::add_connection(bus::FileDescriptor socket, const bus::Guid& guid) {
                            credentials.pid.value_or(0), describe(account.error()));
         return;
     }
-    ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes, sizeof kSendBufferBytes);
+    Arrival arrival{std::move(socket), std::move(credentials), std::move(*account), guid};
+    if (may_enter(arrival)) {
+        serve(std::move(arrival));
+    } else if (const auto leaving = waiting_room_.add(
+                   std::move(arrival), state_.settings.limits.max_incomplete_connections)) {
+        state_.log.warning(bus::LogKind{"refused connections"},
+                           "Connection refused (uid={} pid={}): too many of this program have not "
+                           "said Hello (max_incomplete_connections={})",
+                           leaving->credentials.uid.value_or(static_cast<uid_t>(-1)),
+                           leaving->credentials.pid.value_or(0),
+                           state_.settings.limits.max_incomplete_connections);
+    }
+}
+
+/// Twice the limit at most, for programs that have nobody among the incomplete.
+bool Broker::may_enter(const Arrival& arrival) const {
+    const std::size_t limit = state_.settings.limits.max_incomplete_connections;
+    const std::size_t incomplete = state_.peers.incomplete_count();
+    if (incomplete < limit) return true;
+    return incomplete < 2 * limit && state_.peers.incomplete_count_of(arrival.principal()) == 0;
+}
+
+void Broker::let_in() {
+    if (waiting_room_.size() == 0) return;
+    while (auto arrival =
+               waiting_room_.take_first([this](const Arrival& each) { return may_enter(each); }))
+        serve(std::move(*arrival));
+}
+
+void Broker::serve(Arrival arrival) {
+    const int socket = arrival.socket.get();
+    ::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes, sizeof kSendBufferBytes);
     auto auth = std::make_unique<bus::AuthServer>(bus::AuthServerOptions{
-        .guid = guid,
+        .guid = arrival.guid,
         .mechanisms = auth_.mechanisms,
-        .peer_uid = credentials.uid,
+        .peer_uid = arrival.credentials.uid,
         .can_pass_fds = true,
         .allow_anonymous = auth_.allow_anonymous,
         .bus_owner_uid = state_.identity.owner,
         .bus_owner_name = auth_.bus_owner_name,
     });
-    state_.peers.adopt(std::make_unique<Peer>(environment_, std::move(socket),
-                                              std::move(credentials), std::move(*account),
-                                              std::move(auth)));
+    try {
+        state_.peers.adopt(std::make_unique<Peer>(environment_, std::move(arrival.socket),
+                                                  std::move(arrival.credentials),
+                                                  std::move(arrival.account), std::move(auth)));
+    } catch (const std::system_error& error) {
+        state_.log.warning(bus::LogKind{"accept errors"}, "Can't serve a connection: {}",
+                           error.what());
+    }
 }
 
 void Broker::on_authenticated(Peer& peer) {
@@ -145,12 +172,10 @@ void Broker::remove(Peer& peer) {
     throttle_.forget(peer);
     if (was_monitor) state_.monitor_matches.remove_all(peer.id());
     if (was_active) withdraw_from_bus(peer);
-    resume_listeners();
-}
-
-void Broker::resume_listeners() {
+    // Its descriptor is free for another.
     for (const auto& listener : listeners_)
         listener->resume();
+    let_in();
 }
 
 /// The order that clients rely on: its rules, its names from the last to the first, its unique
@@ -200,7 +225,7 @@ void Broker::apply(Settings settings) {
     state_.replies.set_limits(reply_limits(state_.settings.limits));
     watch_reply_timeouts();
     succession_.begin(former.policy);
-    resume_listeners();
+    let_in();
 }
 
 }  // namespace buzon::broker

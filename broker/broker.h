@@ -21,6 +21,7 @@
 #include "broker/quota/principal.h"
 #include "broker/reload.h"
 #include "broker/throttle.h"
+#include "broker/waiting_room.h"
 #include "bus/auth_server.h"
 #include "bus/base/block_pool.h"
 #include "bus/receive_buffer.h"
@@ -76,7 +77,6 @@ public:
 
 private:
     void on_accept(Listener& listener, bus::FileDescriptor socket) override;
-    [[nodiscard]] bool has_room() const override;
     void on_authenticated(Peer& peer) override;
     void on_message(Peer& peer, const bus::Message& message) override;
     void on_violation(Peer& peer, std::string_view what) override;
@@ -93,12 +93,15 @@ private:
     void on_reloads_done() override {
         if (reload_observer_) reload_observer_->on_reloads_done();
     }
-    void on_connection_completed() override { resume_listeners(); }
+    void on_connection_completed() override { let_in(); }
     void answer_for(Peer& callee) override;
 
     void remove(Peer& peer);
     void withdraw_from_bus(Peer& peer);
-    void resume_listeners();
+    [[nodiscard]] bool may_enter(const Arrival& arrival) const;
+    /// Those who wait, as far as there is room now.
+    void let_in();
+    void serve(Arrival arrival);
     void watch_reply_timeouts();
     void expire_replies();
 
@@ -120,6 +123,7 @@ private:
     PolicySuccession succession_;
     ReloadObserver* reload_observer_ = nullptr;
     bus::Timer reply_timer_;
+    WaitingRoom waiting_room_;
     std::vector<std::unique_ptr<Listener>> listeners_;
 };
 

@@ -40,10 +40,6 @@ Listener::~Listener() {
 
 void Listener::on_ready(std::uint32_t) {
     for (int i = 0; i < kAcceptsPerTurn; ++i) {
-        if (!handler_.has_room()) {
-            pause();
-            return;
-        }
         bus::FileDescriptor accepted(
             ::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (!accepted) {

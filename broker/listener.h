@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One listening socket: accepts as many as the bus can take, a bounded number in a turn.
-// Where there is no room or no descriptor left, new connections wait in the kernel's backlog;
-// the bus itself goes on.
+// One listening socket: accepts a bounded number of connections in a turn. Where there is no
+// descriptor left, new ones wait in the kernel's backlog; the bus itself goes on.
 #pragma once
 
 #include <functional>
@@ -18,8 +17,6 @@ class Listener;
 class ListenerHandler {
 public:
     virtual void on_accept(Listener& listener, bus::FileDescriptor socket) = 0;
-    /// False: connections have to wait; resume() is called when there is room again.
-    [[nodiscard]] virtual bool has_room() const = 0;
 
 protected:
     ~ListenerHandler() = default;
@@ -36,7 +33,7 @@ public:
     ~Listener() override;
 
     void on_ready(std::uint32_t events) override;
-    /// There is room again.
+    /// There may be descriptors again.
     void resume();
     [[nodiscard]] const bus::Guid& guid() const { return guid_; }
 

@@ -7,6 +7,7 @@ namespace buzon::broker {
 
 Peer& PeerRegistry::adopt(std::unique_ptr<Peer> peer) {
     Peer& adopted = *peer;
+    ++incomplete_by_principal_[adopted.account().account().parent()];
     peers_.emplace(&adopted, std::move(peer));
     return adopted;
 }
@@ -14,10 +15,22 @@ Peer& PeerRegistry::adopt(std::unique_ptr<Peer> peer) {
 PeerId PeerRegistry::activate(Peer& peer) {
     const PeerId id{next_id_++};
     peer.become_active(id);
+    count_as_complete(peer);
     by_id_.emplace(id, &peer);
     ++complete_;
     if (const auto user = peer.user()) ++complete_by_user_[*user];
     return id;
+}
+
+/// Or as gone.
+void PeerRegistry::count_as_complete(const Peer& peer) {
+    const auto count = incomplete_by_principal_.find(peer.account().account().parent());
+    if (--count->second == 0) incomplete_by_principal_.erase(count);
+}
+
+std::size_t PeerRegistry::incomplete_count_of(const Account& principal) const {
+    const auto count = incomplete_by_principal_.find(&principal);
+    return count == incomplete_by_principal_.end() ? 0 : count->second;
 }
 
 void PeerRegistry::hide(Peer& peer) {
@@ -31,7 +44,10 @@ std::unique_ptr<Peer> PeerRegistry::release(Peer& peer) {
     assert(found != peers_.end());
     auto released = std::move(found->second);
     peers_.erase(found);
-    if (!released->has_id()) return released;
+    if (!released->has_id()) {
+        count_as_complete(*released);
+        return released;
+    }
     by_id_.erase(released->id());
     monitors_.erase(released->id());
     --complete_;

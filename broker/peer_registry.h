@@ -33,6 +33,8 @@ public:
     [[nodiscard]] Peer* find(std::string_view unique_name) const;
 
     [[nodiscard]] std::size_t incomplete_count() const { return peers_.size() - complete_; }
+    /// Of the incomplete ones, those of one program.
+    [[nodiscard]] std::size_t incomplete_count_of(const Account& principal) const;
     [[nodiscard]] std::size_t complete_count() const { return complete_; }
     [[nodiscard]] std::size_t complete_count_of(uid_t user) const;
 
@@ -50,10 +52,13 @@ public:
     }
 
 private:
+    void count_as_complete(const Peer& peer);
+
     std::unordered_map<const Peer*, std::unique_ptr<Peer>> peers_;
     std::unordered_map<PeerId, Peer*> by_id_;
     std::unordered_map<PeerId, Peer*> monitors_;
     std::unordered_map<uid_t, std::size_t> complete_by_user_;
+    std::unordered_map<const Account*, std::size_t> incomplete_by_principal_;
     std::size_t complete_ = 0;
     std::uint64_t next_id_ = 0;
 };

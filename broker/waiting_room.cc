@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/waiting_room.h"
+
+#include <unordered_map>
+#include <utility>
+
+namespace buzon::broker {
+
+std::optional<Arrival> WaitingRoom::add(Arrival arrival, std::size_t most) {
+    waiting_.push_back(std::move(arrival));
+    if (waiting_.size() <= most) return std::nullopt;
+    std::unordered_map<const Account*, std::size_t> counts;
+    const Account* heaviest = nullptr;
+    for (const Arrival& each : waiting_) {
+        const std::size_t count = ++counts[&each.principal()];
+        if (!heaviest || count > counts[heaviest]) heaviest = &each.principal();
+    }
+    auto place = waiting_.end() - 1;
+    while (&place->principal() != heaviest)
+        --place;
+    std::optional<Arrival> leaving(std::move(*place));
+    waiting_.erase(place);
+    return leaving;
+}
+
+}  // namespace buzon::broker

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Accepted connections that are not read yet, because max_incomplete_connections others have not
+// said Hello. Whose program has none among those need not wait: a program that connects and says
+// nothing keeps nobody out but itself.
+// Invariant: bounded; where it is full, the program that has most in it loses its newest.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <optional>
+
+#include "broker/quota/account_tree.h"
+#include "bus/base/file_descriptor.h"
+#include "bus/guid.h"
+#include "bus/peer_credentials.h"
+
+namespace buzon::broker {
+
+/// A connection before anything has been read from it.
+struct Arrival {
+    bus::FileDescriptor socket;
+    bus::PeerCredentials credentials;
+    OpenAccount account;
+    bus::Guid guid;  // of the listener that it came through
+
+    [[nodiscard]] const Account& principal() const { return *account.account().parent(); }
+};
+
+class WaitingRoom {
+public:
+    /// Returns the one that has to leave if there are more than `most` now.
+    [[nodiscard]] std::optional<Arrival> add(Arrival arrival, std::size_t most);
+    /// Takes out the first for which `may_enter(const Arrival&)` holds.
+    template <typename MayEnter>
+    [[nodiscard]] std::optional<Arrival> take_first(MayEnter&& may_enter) {
+        for (auto place = waiting_.begin(); place != waiting_.end(); ++place) {
+            if (!may_enter(*place)) continue;
+            std::optional<Arrival> taken(std::move(*place));
+            waiting_.erase(place);
+            return taken;
+        }
+        return std::nullopt;
+    }
+    [[nodiscard]] std::size_t size() const { return waiting_.size(); }
+
+private:
+    std::deque<Arrival> waiting_;
+};
+
+}  // namespace buzon::broker
