@@ -148,6 +148,7 @@ Admitted Admission::take_from_the_dead(const bus::OutgoingMessage& message,
         receiver.port().push(message, sender.in_flight());
         return Admitted::Queued;
     }
+    ++state_.counts.dropped_messages;
     state_.log.warning(bus::LogKind{"messages of those who hung up"},
                        "Dropped a message of {} ({}) to {}: it has hung up, and its program has {} "
                        "bytes in queues already",

@@ -44,7 +44,7 @@ Broker::Broker(bus::EventLoop& loop,
       admission_(state_, throttle_),
       delivery_(state_, judge_, admission_, *this),
       name_signals_(state_, delivery_),
-      driver_(state_, delivery_, name_signals_, *this),
+      driver_(state_, delivery_, name_signals_, throttle_, *this),
       dispatcher_(state_, pool_, judge_, delivery_, driver_, *this),
       reload_(state_, delivery_, source, *this),
       succession_(state_),
@@ -68,6 +68,7 @@ void Broker::add_connection(bus::FileDescriptor socket, const bus::Guid& guid) {
     auto account =
         state_.accounts.open(user_of(credentials), principals_.principal_of(credentials));
     if (!account) {
+        ++state_.counts.refused_connections;
         state_.log.warning(bus::LogKind{"refused connections"},
                            "Connection refused (uid={} pid={}): {}",
                            credentials.uid.value_or(static_cast<uid_t>(-1)),
@@ -79,6 +80,7 @@ void Broker::add_connection(bus::FileDescriptor socket, const bus::Guid& guid) {
         serve(std::move(arrival));
     } else if (const auto leaving = waiting_room_.add(
                    std::move(arrival), state_.settings.limits.max_incomplete_connections)) {
+        ++state_.counts.refused_connections;
         state_.log.warning(bus::LogKind{"refused connections"},
                            "Connection refused (uid={} pid={}): too many of this program have not "
                            "said Hello (max_incomplete_connections={})",

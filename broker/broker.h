@@ -74,6 +74,7 @@ public:
     void set_reload_observer(ReloadObserver& observer) { reload_observer_ = &observer; }
 
     [[nodiscard]] const BusState& state() const { return state_; }
+    [[nodiscard]] const Throttle& throttle() const { return throttle_; }
 
 private:
     void on_accept(Listener& listener, bus::FileDescriptor socket) override;

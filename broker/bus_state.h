@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "broker/denial_log.h"
+#include "broker/event_counts.h"
 #include "broker/match_index.h"
 #include "broker/name_registry.h"
 #include "broker/peer_registry.h"
@@ -91,6 +92,7 @@ struct BusState {
     MatchIndex monitor_matches;
     ReplyTracker replies;
     Peaks peaks;
+    EventCounts counts;
     std::map<std::string, std::string> activation_environment;
 };
 

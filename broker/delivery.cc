@@ -66,9 +66,12 @@ void Delivery::deliver_to_monitor(const bus::OutgoingMessage& message, Peer& mon
     if (monitor.port().queued_bytes() > state_.settings.limits.max_outgoing_bytes) {
         monitor.port().flush();
         if (monitor.port().queued_bytes() > state_.settings.limits.max_outgoing_bytes) {
+            ++state_.counts.disconnected_receivers;
             retirer_.retire(monitor,
-                            "monitor does not read what it asked for "
-                            "(max_outgoing_bytes)");
+                            fmt::format("monitor does not read what it asked for ({} bytes "
+                                        "queued, max_outgoing_bytes={})",
+                                        monitor.port().queued_bytes(),
+                                        state_.settings.limits.max_outgoing_bytes));
             return;
         }
     }
@@ -118,9 +121,12 @@ void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route
 /// What follows from the end of a peer is told in the same buffers as what the driver says, so this
 /// comes when the message is needed no more.
 void Delivery::end_those_behind(const std::vector<PeerId>& receivers) {
-    for (const PeerId id : receivers)
-        if (Peer* receiver = state_.peers.find(id))
-            retirer_.retire(*receiver, Admission::reason_to_end(*receiver));
+    for (const PeerId id : receivers) {
+        Peer* const receiver = state_.peers.find(id);
+        if (!receiver) continue;
+        ++state_.counts.disconnected_receivers;
+        retirer_.retire(*receiver, Admission::reason_to_end(*receiver));
+    }
 }
 
 /// What forbids a copy is told to monitors.

@@ -19,6 +19,7 @@ MessageUse use_of(const Passage& passage) {
 }  // namespace
 
 void Dispatcher::dispatch(Peer& sender, const bus::Message& message) {
+    ++state_.counts.messages;
     delivery_.work_for(&sender);
     route(sender, message);
     delivery_.work_for(nullptr);
@@ -83,6 +84,7 @@ void Dispatcher::to_driver(Peer& sender,
     if (outcome) outcome = driver_.handle(sender, stamped);
     if (sender.is_retired()) return;
     if (!outcome) {
+        count_refusal(outcome.error());
         delivery_.send_error(sender, message.header().serial, outcome.error().error_name,
                              outcome.error().text);
     } else if (state_.matches.has_eavesdroppers()) {
@@ -110,6 +112,10 @@ bus::Result<void, ErrorReply> Dispatcher::judge_call_to_driver(const Peer& sende
     return judge_.decide({.header = header, .sender = &sender});
 }
 
+void Dispatcher::count_refusal(const ErrorReply& refusal) {
+    if (refusal.error_name == bus::error_name::kLimitsExceeded) ++state_.counts.refused_calls;
+}
+
 Peer* Dispatcher::resolve(std::string_view destination) const {
     if (destination.front() == ':') return state_.peers.find(destination);
     const auto owner = state_.names.owner_of(destination);
@@ -123,6 +129,7 @@ void Dispatcher::to_one(Peer& sender, const bus::OutgoingMessage& message) {
     const std::uint32_t serial = message.header.serial;
     const auto outcome = deliver(sender, receiver, message);
     if (!outcome) {
+        count_refusal(outcome.error());
         delivery_.send_error(sender, serial, outcome.error().error_name, outcome.error().text);
     } else if (state_.matches.has_eavesdroppers()) {
         delivery_.broadcast(message, route, &sender);
@@ -170,12 +177,14 @@ bus::Result<void, ErrorReply> Dispatcher::enqueue(const Passage& passage,
             state_.replies.take({sender.id(), receiver.id(), message.header.serial});
             return bus::Unexpected{judge_.full_queue(passage)};
         case Admitted::ReplyRefused:
+            ++state_.counts.replaced_replies;
             delivery_.send_error(receiver, message.header.reply_serial,
                                  bus::error_name::kLimitsExceeded,
                                  "The reply has come, but your message queue is full");
             return {};
         case Admitted::ReceiverGone: break;
     }
+    ++state_.counts.disconnected_receivers;
     retirer_.retire(receiver, Admission::reason_to_end(receiver));
     return refuse(bus::error_name::kServiceUnknown,
                   fmt::format("{} has been disconnected because its message queue was full",

@@ -40,6 +40,7 @@ private:
     void answer_locally(Peer& sender, const bus::Message& message);
     void to_driver(Peer& sender, const bus::Message& message, const bus::OutgoingMessage& stamped);
     void to_one(Peer& sender, const bus::OutgoingMessage& message);
+    void count_refusal(const ErrorReply& refusal);
     [[nodiscard]] Peer* resolve(std::string_view destination) const;
     bus::Result<void, ErrorReply> deliver(Peer& sender,
                                           Peer* receiver,

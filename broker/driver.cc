@@ -101,6 +101,10 @@ Driver::Outcome Driver::run(DriverMethodId id, DriverCall& call) {
         case DriverMethodId::ExplainPolicy: return explain_policy(call);
         case DriverMethodId::ExplainOwnPolicy: return explain_own_policy(call);
         case DriverMethodId::ExplainConnectPolicy: return explain_connect_policy(call);
+        case DriverMethodId::GetAccounts: return get_accounts(call);
+        case DriverMethodId::GetQueues: return get_queues(call);
+        case DriverMethodId::GetThrottled: return get_throttled(call);
+        case DriverMethodId::GetCounters: return get_counters(call);
     }
     return {};
 }

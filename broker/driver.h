@@ -2,7 +2,7 @@
 // org.freedesktop.DBus itself: which method a call means, whether it may be made, what it answers.
 // Methods are rows of one table (driver.cc), which introspection is made from as well; handlers
 // stand by subject in driver_names.cc, driver_matches.cc, driver_credentials.cc,
-// driver_activation.cc, driver_stats.cc, driver_standard.cc and driver_policy.cc.
+// driver_activation.cc, driver_stats.cc, driver_standard.cc, driver_policy.cc, driver_quota.cc.
 // Source: D-Bus Specification, "Message Bus Messages"; dbus-daemon where the text is silent.
 #pragma once
 
@@ -18,6 +18,7 @@
 #include "broker/judge.h"
 #include "broker/name_signals.h"
 #include "broker/policy_question.h"
+#include "broker/throttle.h"
 #include "bus/message.h"
 #include "bus/wire_reader.h"
 #include "policy/explain_report.h"
@@ -50,8 +51,16 @@ struct DriverCall {
 
 class Driver {
 public:
-    Driver(BusState& state, Delivery& delivery, NameSignals& names, DriverHost& host)
-        : state_(state), delivery_(delivery), name_signals_(names), host_(host) {}
+    Driver(BusState& state,
+           Delivery& delivery,
+           NameSignals& names,
+           const Throttle& throttle,
+           DriverHost& host)
+        : state_(state),
+          delivery_(delivery),
+          name_signals_(names),
+          throttle_(throttle),
+          host_(host) {}
 
     /// Carries out a call. Other messages are accepted and ignored.
     /// Errors: what the caller gets as a D-Bus error.
@@ -125,6 +134,11 @@ private:
                                                                  const PolicyParty& sender,
                                                                  const PolicyParty& receiver) const;
 
+    Outcome get_accounts(DriverCall& call);
+    Outcome get_queues(DriverCall& call);
+    Outcome get_throttled(DriverCall& call);
+    Outcome get_counters(DriverCall& call);
+
     [[nodiscard]] std::optional<ErrorReply> check_requested_name(const Peer& caller,
                                                                  std::string_view name,
                                                                  std::string_view action) const;
@@ -165,6 +179,7 @@ private:
     BusState& state_;
     Delivery& delivery_;
     NameSignals& name_signals_;
+    const Throttle& throttle_;
     DriverHost& host_;
     const Judge judge_{state_};
 };

@@ -15,8 +15,9 @@ constexpr std::string_view kPeerInterface = "org.freedesktop.DBus.Peer";
 constexpr std::string_view kIntrospectableInterface = "org.freedesktop.DBus.Introspectable";
 
 /// Interfaces beyond the driver's own and the basic three.
-constexpr std::array<std::string_view, 3> kExtraInterfaces = {
-    "org.freedesktop.DBus.Monitoring", "org.freedesktop.DBus.Debug.Stats", "org.buzon.Policy1"};
+constexpr std::array<std::string_view, 4> kExtraInterfaces = {
+    "org.freedesktop.DBus.Monitoring", "org.freedesktop.DBus.Debug.Stats", "org.buzon.Policy1",
+    "org.buzon.Quota1"};
 
 void write_extra_interfaces(bus::WireWriter& body) {
     const auto array = body.begin_array('s');

@@ -68,6 +68,13 @@ constexpr auto kPolicyMethods = std::to_array<DriverMethod>({
     {Id::ExplainConnectPolicy, "ExplainConnect", "a{sv}", "a{sv}", DriverCondition::Privileged},
 });
 
+constexpr auto kQuotaMethods = std::to_array<DriverMethod>({
+    {Id::GetAccounts, "GetAccounts", "t", "a(sttt)a(ttssssua(stt))t", DriverCondition::Privileged},
+    {Id::GetQueues, "GetQueues", "u", "a(tstttttta(ttstt))u", DriverCondition::Privileged},
+    {Id::GetThrottled, "GetThrottled", "u", "a(tstasbt)u", DriverCondition::Privileged},
+    {Id::GetCounters, "GetCounters", "", "a{st}", DriverCondition::Privileged},
+});
+
 constexpr std::string_view kPropertiesInterface = "org.freedesktop.DBus.Properties";
 
 constexpr auto kInterfaces = std::to_array<DriverInterface>({
@@ -79,6 +86,7 @@ constexpr auto kInterfaces = std::to_array<DriverInterface>({
     {"org.freedesktop.DBus.Peer", DriverPlace::AnyPath, kPeerMethods},
     // Ours come last, behind all that dbus-daemon has.
     {"org.buzon.Policy1", DriverPlace::CanonicalPath, kPolicyMethods},
+    {"org.buzon.Quota1", DriverPlace::CanonicalPath, kQuotaMethods},
 });
 
 void add_arguments(introspection::Method& method,

@@ -44,6 +44,10 @@ enum class DriverMethodId : std::uint8_t {
     ExplainPolicy,
     ExplainOwnPolicy,
     ExplainConnectPolicy,
+    GetAccounts,
+    GetQueues,
+    GetThrottled,
+    GetCounters,
 };
 
 /// Where a method answers and to whom.

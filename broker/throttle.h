@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -39,6 +40,15 @@ struct ThrottleCounts {
     std::uint64_t disconnected = 0;  // receivers that kept others waiting
 };
 
+/// A sender that is not read, and why: in whose queues there is no room for it.
+struct ThrottledSender {
+    PeerId sender;
+    std::span<const PeerId> receivers;
+    bus::TimePoint since;
+    std::uint64_t beyond_share;  // bytes that went through all the same
+    bool waits_for_bus;
+};
+
 class Throttle final : private bus::LoopTask {
 public:
     /// What a sender in a circle may have beyond its shares.
@@ -58,8 +68,16 @@ public:
 
     /// Since when it is not read; nothing if it is.
     [[nodiscard]] std::optional<bus::TimePoint> held_since(PeerId sender) const;
-    /// How many are not read now.
+    /// How many are not read now, or are about to be: see "Circles".
     [[nodiscard]] std::size_t size() const { return held_.size(); }
+    /// Each ThrottledSender, in no order.
+    template <typename Visitor>
+    void for_each_stopped(Visitor&& visit) const {
+        for (const auto& [sender, held] : held_)
+            if (held.is_stopped)
+                visit(ThrottledSender{sender, held.receivers, held.since, held.beyond_share,
+                                      held.waits_for_bus});
+    }
     [[nodiscard]] const ThrottleCounts& counts() const { return counts_; }
 
 private:

@@ -195,6 +195,16 @@ std::size_t PortShares::known_senders() const {
         }));
 }
 
+std::vector<PortShares::Holding> PortShares::holdings() const {
+    std::vector<Holding> all;
+    if (!table_) return all;
+    for (const auto& [id, sender] : table_->senders)
+        if (sender->children == 0 && !sender->is_unused())
+            all.push_back(
+                {id, sender->parent->id, sender->bytes.held(), sender->descriptors.held()});
+    return all;
+}
+
 const PortCharge::Sender* PortShares::find(AccountId account) const {
     if (!table_) return nullptr;
     const auto found = table_->senders.find(account);

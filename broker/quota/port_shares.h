@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "broker/quota/account.h"
 #include "broker/quota/resource.h"
@@ -145,6 +146,14 @@ public:
     [[nodiscard]] const PortLimits& limits() const { return pools_->limits(); }
     /// For those whom the table knows: the ones who have something beyond the free part.
     [[nodiscard]] std::size_t known_senders() const;
+    /// What each of them has, in no order.
+    struct Holding {
+        AccountId connection;
+        AccountId principal;
+        std::uint64_t bytes;
+        std::uint64_t descriptors;
+    };
+    [[nodiscard]] std::vector<Holding> holdings() const;
     [[nodiscard]] std::uint64_t bytes_of(AccountId account) const;
     [[nodiscard]] std::uint64_t descriptors_of(AccountId account) const;
     /// Of a reload. What is in shares now stays under the old limits until nobody is known.

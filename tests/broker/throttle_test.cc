@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/test_broker.h"
@@ -85,6 +86,25 @@ TEST_F(Flood, ASenderIsNotReadWhileItsPartOfAQueueIsFull) {
     EXPECT_THAT(bus_.log_lines(), Contains(HasSubstr("Throttled " + sender_.name())));
 }
 
+TEST_F(Flood, TellsWhoWaitsForWhomAndSinceWhen) {
+    auto stalled = RawClient::on(bus_);
+    flood_one_way(sender_, stalled);
+    const auto since = bus_.loop().now();
+    bus_.advance(3s);
+    std::vector<std::pair<PeerId, PeerId>> waits;
+    bus_.broker().throttle().for_each_stopped([&](const ThrottledSender& sender) {
+        EXPECT_EQ(sender.since, since);
+        EXPECT_FALSE(sender.waits_for_bus);
+        for (const PeerId receiver : sender.receivers)
+            waits.emplace_back(sender.sender, receiver);
+    });
+    const auto id_of = [&](const RawClient& client) {
+        return bus_.state().peers.find(client.name())->id();
+    };
+    EXPECT_EQ(waits, (std::vector{std::pair{id_of(sender_), id_of(stalled)}}));
+    EXPECT_EQ(bus_.broker().throttle().counts().throttled, 1U);
+}
+
 TEST_F(Flood, AnotherSenderStillFindsRoomInThatQueue) {
     auto stalled = RawClient::on(bus_);
     auto other = RawClient::on(bus_);
@@ -116,6 +136,7 @@ TEST_F(Flood, ACallThatFindsNoRoomIsRefusedAndForgotten) {
     ASSERT_FALSE(replies.empty());
     for (const Received& reply : replies)
         EXPECT_EQ(reply.error_name, bus::error_name::kLimitsExceeded);
+    EXPECT_EQ(bus_.state().counts.refused_calls, replies.size());
     EXPECT_LE(queued_for(stalled), kBound);
     EXPECT_TRUE(is_on_the_bus(stalled));
 }

@@ -13,7 +13,8 @@ from waiting import DEADLINE
 from wire import ERROR, RETURN, Message, Variant
 
 
-OURS = harness.differs(["org.buzon.Policy1"], [], "explains its policy")
+OURS = harness.differs(["org.buzon.Policy1", "org.buzon.Quota1"], [],
+                       "explains its policy, tells of its quotas")
 
 
 def standard_rows(printed):

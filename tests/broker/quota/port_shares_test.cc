@@ -90,6 +90,11 @@ TEST_F(PortSharesTest, FloodLeavesRoomForOthers) {
     const auto of_program = taken(program, 100);
     const auto of_user = taken(user, 100, 2);
     EXPECT_EQ(port_.known_senders(), 3U);
+    for (const auto& holding : port_.holdings()) {
+        EXPECT_EQ(holding.bytes, port_.bytes_of(holding.connection));
+        EXPECT_EQ(holding.descriptors, port_.descriptors_of(holding.connection));
+    }
+    EXPECT_EQ(port_.holdings().size(), 3U);
     EXPECT_EQ(port_.bytes_of(program.account().id()), 100U);
     EXPECT_EQ(port_.bytes_of(user.account().parent()->id()), 100U);
     EXPECT_EQ(port_.descriptors_of(user.account().id()), 2U) << "all of a message is in one part";
