@@ -49,13 +49,13 @@ _buzonctl_words() {
 _buzonctl() {
     local cur prev words cword
     _init_completion -n =: || return
-    local verbs='list status tree introspect call get-property set-property emit monitor policy help'
+    local verbs='list status tree introspect call get-property set-property emit monitor policy quota help'
     local flags='--system --user --no-legend --full --no-pager --show-machine --unique --acquired
-        --activatable --connect --broadcast --eavesdrop --strict --list --xml-interface --quiet --verbose --help --version'
+        --activatable --connect --broadcast --eavesdrop --strict --list --xml-interface --watch --quiet --verbose --help --version'
     local valued='--address= --json= --watch-bind= --augment-creds= --expect-reply= --auto-start=
         --allow-interactive-authorization= --timeout= --destination= --match=
         --config= --sender= --uid= --gid= --receiver= --receiver-uid= --receiver-gid= --type= --path=
-        --interface= --member= --error= --reply= --fds= --own='
+        --interface= --member= --error= --reply= --fds= --own= --count='
 
     local word verb='' arguments=()
     for word in "${words[@]:1:cword-1}"; do

@@ -31,6 +31,7 @@ constexpr Command kCommands[] = {
     {"monitor", "[SERVICE...]", "Show messages as they pass", 0, kAny, run_monitor},
     {"policy", "explain|check|diff [FILE...]", "Explain, check and compare who may do what", 1,
      kAny, run_policy, 2},
+    {"quota", "", "Show who holds how much of the bus, and who is throttled", 0, 0, run_quota},
     {"help", "", "Show this help", 0, kAny, run_help},
 };
 

@@ -43,6 +43,7 @@ int run_set_property(const Options& options);
 int run_emit(const Options& options);
 int run_monitor(const Options& options);
 int run_policy(const Options& options);
+int run_quota(const Options& options);
 int run_help(const Options& options);
 
 }  // namespace buzon::clients

@@ -86,6 +86,10 @@ void add_list_options(CLI::App& app, Options& options) {
     add_boolean(app, "--augment-creds", options.augment_credentials,
                 "list, status: add what /proc knows");
     app.add_flag("--list", options.list, "tree: plain paths instead of a tree");
+    app.add_flag("--watch", options.watch, "quota: show it again every second");
+    app.add_option("--count", options.count, "quota: show it COUNT times, a second apart")
+        ->type_name("COUNT")
+        ->check(CLI::Range(std::uint32_t{1}, UINT32_MAX));
     app.add_flag("--xml-interface", options.xml_interface, "introspect: show the XML as it is");
 }
 

@@ -4,6 +4,7 @@
 // A number with a sign (-1) is an argument.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,6 +37,9 @@ struct Options {
     std::string destination{};
 
     std::vector<std::string> matches{};
+
+    bool watch = false;
+    std::uint32_t count = 0;  // of `quota --watch`; 0: for ever
 
     PolicyOptions policy{};
 

@@ -1,19 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""org.buzon.Quota1: who holds what, whose queue is full, and who waits.
+"""org.buzon.Quota1 and buzonctl quota: who holds what, whose queue is full, and who waits.
 
-dbus-daemon has nothing like it.
+BUZON_TEST_CTL names buzonctl. dbus-daemon has nothing like it.
 """
 
+import json
 import os
 import select
+import shutil
+import subprocess
 import threading
 
 import harness
 from driver_case import PROPERTIES, DriverTestCase
+from waiting import DEADLINE
 from wire import CALL, NO_REPLY_EXPECTED, Message
 
+CTL = os.environ.get("BUZON_TEST_CTL") or "buzonctl"
 QUOTA = "org.buzon.Quota1"
 BOUND = 100000
+NOBODY = 65534
+OPEN_TO_ALL = (
+    '<policy context="default"><allow user="*"/><allow own="*"/><allow eavesdrop="true"/>'
+    '<allow send_destination="*" eavesdrop="true"/></policy>')
 
 
 class QuotaTestCase(DriverTestCase):
@@ -24,6 +33,11 @@ class QuotaTestCase(DriverTestCase):
 
     def counters(self):
         return self.ask("GetCounters")[0]
+
+    def ctl(self, *options):
+        done = self.run_command(CTL, "--user", "quota", *options)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), options)
+        return done.stdout
 
     def flood(self):
         """A sender and the receiver who does not read and keeps it waiting."""
@@ -158,6 +172,60 @@ class Interface(QuotaTestCase):
                    ("GetThrottled", "GetThrottled")])
     def test_wrong_arguments(self, member):
         self.expect_error("InvalidArgs", member, "s", "x", interface=QUOTA)
+
+
+class Ctl(QuotaTestCase):
+    def test_the_tree_shows_a_flood(self):
+        sender, receiver, _ = self.flood()
+        text = self.ctl("--full")
+        lines = text.splitlines()
+        self.assertEqual(lines[0].split()[:3], ["ACCOUNT", "PID", "PROCESS"])
+        self.assertTrue(lines[1].startswith("bus "))
+        self.assertTrue(lines[2].startswith(f"  uid {os.getuid()} "))
+        (line,) = [line for line in lines if line.startswith(f"      {sender.name} ")]
+        self.assertIn("throttled for ", line)
+        self.assertTrue(line.endswith(f": {receiver.name}"), line)
+        (queue,) = [line for line in lines if line.startswith(f"{receiver.name} ")]
+        self.assertIn(f"{sender.name} ", queue)
+        self.assertIn("Throttled=", lines[-1])
+
+    def test_json(self):
+        sender, receiver, _ = self.flood()
+        report = json.loads(self.ctl("--json=short"))
+        (throttled,) = report["throttled"]
+        self.assertEqual((throttled["sender"], throttled["receivers"]),
+                         (sender.name, [receiver.name]))
+        (queue,) = report["queues"]
+        self.assertEqual((queue["receiver"], queue["bound"]), (receiver.name, BOUND))
+        accounts = {account["id"]: account for account in report["accounts"]}
+        account = accounts[throttled["account"]]
+        self.assertEqual(account["name"], sender.name)
+        self.assertGreaterEqual(account["held"]["bytes"], queue["senders"][0]["bytes"])
+        self.assertEqual(report["counters"]["DisconnectedReceivers"], 0)
+
+    def test_watching_a_number_of_times(self):
+        reports = self.ctl("--watch", "--count=2", "--json=short").splitlines()
+        self.assertEqual(len(reports), 2)
+        for report in reports:
+            self.assertIn("accounts", json.loads(report))
+        self.assertEqual(self.ctl("--count=1").count("ACCOUNT"), 1)
+
+    def test_only_for_root_and_the_bus_owner(self):
+        if os.getuid() != 0 or not shutil.which("setpriv"):
+            self.skipTest("needs root and setpriv")
+        daemon = self.start_daemon(harness.busconfig(policy=OPEN_TO_ALL))
+        os.chmod(daemon.directory, 0o755)
+        ctl = shutil.copy(CTL, daemon.directory)
+        done = subprocess.run(
+            ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", ctl,
+             "--address=" + daemon.address, "quota"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=DEADLINE,
+            check=False)
+        self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
+        self.assertIn("(org.freedesktop.DBus.Error.AccessDenied)", done.stderr)
+
+    def test_without_legend(self):
+        self.assertTrue(self.ctl("--no-legend").startswith("bus "))
 
 
 if __name__ == "__main__":
