@@ -100,6 +100,8 @@ std::optional<Share::Refused> Share::check(std::uint64_t amount) const {
 }
 
 void Share::force(std::uint64_t amount) {
+    Share& payer = leaf();
+    if (!payer.may_claim(payer.step_for(payer.held_ + amount))) payer.overdraft_ += amount;
     for (Share* share = this; share; share = share->parent_)
         share->held_ += amount;
     settle();
@@ -168,6 +170,10 @@ void Share::borrow(std::uint64_t amount) {
 
 /// A loan is what is held above the pocket, never more than what was lent.
 void Share::pay_back() {
+    if (overdraft_ > 0) {
+        const auto covered = add_up(add_up(pocket(), loan_), pool_->scale_.top_of(claim_));
+        overdraft_ = std::min(overdraft_, held_ - std::min(held_, covered));
+    }
     if (loan_ == 0) return;
     loan_ = std::min(loan_, held_ - std::min(held_, pocket()));
     if (loan_ == 0) borrower().owes_loan_ = false;
@@ -204,6 +210,7 @@ void Share::refresh() {
         } else if (loan_ > 0) {
             floor_ = held_;
         }
+        if (overdraft_ > 0) ceiling_ = floor_ = held_;
     }
     // Above a cap or a pool that has become smaller: each release brings the ceiling down.
     if (held_ > ceiling_) ceiling_ = floor_ = held_;
@@ -225,7 +232,7 @@ const Share& Share::borrower() const {
 }
 
 std::uint64_t Share::unclaimed() const {
-    return add_up(pocket(), loan_);
+    return add_up(add_up(pocket(), loan_), overdraft_);
 }
 
 Step Share::step_for(std::uint64_t held) const {

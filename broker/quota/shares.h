@@ -146,7 +146,8 @@ public:
     }
     /// What charge() would say.
     [[nodiscard]] std::optional<Refused> check(std::uint64_t amount) const;
-    /// Adds it unasked, beyond share and cap: for what has been checked otherwise.
+    /// Adds it unasked, beyond share and cap: for what has been checked otherwise. What exceeds the
+    /// share is left out of claims, so that the others keep theirs; it is paid back first.
     void force(std::uint64_t amount);
     /// Takes back what was added.
     void release(std::uint64_t amount) {
@@ -220,6 +221,7 @@ private:
     const Tiers* tiers_;
     std::uint64_t cap_ = kNoCap;
     std::uint64_t loan_ = 0;
+    std::uint64_t overdraft_ = 0;  // forced upon the pool: nobody else's share becomes smaller by it
     std::vector<Step> children_;  // claims of children above 0, the largest first
     Step claim_ = 0;
     Role role_;

@@ -207,13 +207,13 @@ void EventLoop::fire_timers() {
 }
 
 void EventLoop::finish_turn() {
-    while (!ending_.empty()) {
-        LoopTask& task = ending_.front();
-        task.unlink();
-        task.run_task();
-    }
-    // A destructor may dispose of more, hence not a range-for over disposed_ itself.
-    while (!disposed_.empty()) {
+    // What is disposed of may give rise to more tasks, and to more to dispose of.
+    while (!ending_.empty() || !disposed_.empty()) {
+        while (!ending_.empty()) {
+            LoopTask& task = ending_.front();
+            task.unlink();
+            task.run_task();
+        }
         auto dying = std::move(disposed_);
         disposed_.clear();
     }
