@@ -15,9 +15,9 @@ namespace buzon::broker {
 
 namespace {
 
-// What the programs that have hung up may leave in queues beyond their shares: more than a socket
-// holds, so that one last burst is not lost, and not more than anybody could mind.
-constexpr std::uint64_t kLeftBehindBytes = std::uint64_t{8} << 20;
+// A message up to this length goes beyond its sender's shares, who then has to wait; a longer one
+// is refused: of that there may be only so much as there are connections.
+constexpr std::uint64_t kMostBeyondShare = std::uint64_t{64} << 10;
 
 ReceiverState state_of(const Peer& receiver, Resource resource) {
     const Port& port = receiver.port();
@@ -126,12 +126,13 @@ Admitted Admission::resolve(const bus::OutgoingMessage& message,
     return Admitted::CallRefused;
 }
 
-/// The message goes through, beyond the share: it has been read already. The next one has to wait.
+/// A short message goes through, beyond the share: it has been read already. The next one waits.
 Admitted Admission::hold(const bus::OutgoingMessage& message,
                          Peer& sender,
                          Peer& receiver,
                          Exhausted exhausted) {
     if (sender.has_hung_up()) return take_from_the_dead(message, sender, receiver);
+    if (message.size() > kMostBeyondShare) return Admitted::TooLong;
     receiver.port().push(message, sender.in_flight());
     if (exhausted == Exhausted::SenderAccount) {
         throttle_.hold_for_bus(sender, message.size());
@@ -144,16 +145,16 @@ Admitted Admission::hold(const bus::OutgoingMessage& message,
 Admitted Admission::take_from_the_dead(const bus::OutgoingMessage& message,
                                        Peer& sender,
                                        Peer& receiver) {
-    if (principal_of(sender)->held(Resource::Bytes) < kLeftBehindBytes) {
+    if (!receiver.port().shares().is_full()) {
         receiver.port().push(message, sender.in_flight());
         return Admitted::Queued;
     }
     ++state_.counts.dropped_messages;
     state_.log.warning(bus::LogKind{"messages of those who hung up"},
-                       "Dropped a message of {} ({}) to {}: it has hung up, and its program has {} "
-                       "bytes in queues already",
+                       "Dropped a message of {} ({}) to {}: it has hung up, and that queue is full "
+                       "({} bytes)",
                        sender.unique_name(), sender.describe(), receiver.unique_name(),
-                       principal_of(sender)->held(Resource::Bytes));
+                       receiver.port().queued_bytes());
     return Admitted::Dropped;
 }
 

@@ -63,19 +63,15 @@ void Delivery::capture(const bus::OutgoingMessage& message, const Route& route) 
 
 void Delivery::deliver_to_monitor(const bus::OutgoingMessage& message, Peer& monitor) {
     if (message.descriptors && !monitor.accepts_descriptors()) return;
-    if (monitor.port().queued_bytes() > state_.settings.limits.max_outgoing_bytes) {
-        monitor.port().flush();
-        if (monitor.port().queued_bytes() > state_.settings.limits.max_outgoing_bytes) {
-            ++state_.counts.disconnected_receivers;
-            retirer_.retire(monitor,
-                            fmt::format("monitor does not read what it asked for ({} bytes "
-                                        "queued, max_outgoing_bytes={})",
-                                        monitor.port().queued_bytes(),
-                                        state_.settings.limits.max_outgoing_bytes));
-            return;
-        }
+    if (Admission::copy_to_eavesdropper(message, monitor) == Admitted::ReceiverGone) {
+        ++state_.counts.disconnected_receivers;
+        retirer_.retire(monitor,
+                        fmt::format("monitor does not read what it asked for ({} bytes queued, "
+                                    "max_outgoing_bytes={})",
+                                    monitor.port().queued_bytes(),
+                                    state_.settings.limits.max_outgoing_bytes));
+        return;
     }
-    monitor.port().push(message, monitor.in_flight());
     charge_copy(message);
 }
 
@@ -100,6 +96,7 @@ void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route
     const bool eavesdropping = !message.header.destination.empty();
     Audience audience(state_, receivers);
     std::vector<PeerId> behind;
+    std::size_t without_room = 0;
     for (const PeerId id : receivers) {
         Peer* receiver = state_.peers.find(id);
         if (!receiver || receiver == route.addressed) continue;
@@ -113,8 +110,14 @@ void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route
                                       ? Admission::copy_to_eavesdropper(message, *receiver)
                                       : admission_.copy(message, cause, *receiver, audience);
         if (admitted == Admitted::ReceiverGone) behind.push_back(id);
+        if (admitted == Admitted::TooLong) ++without_room;
     }
     receivers_ = std::move(receivers);
+    const std::uint32_t serial = message.header.serial;
+    if (without_room > 0 && cause && cause == route.sender)
+        send_error(
+            *cause, serial, bus::error_name::kLimitsExceeded,
+            fmt::format("{} of those who listen have no room for so long a message", without_room));
     end_those_behind(behind);
 }
 

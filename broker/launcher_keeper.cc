@@ -70,7 +70,7 @@ LauncherKeeper::ChannelPtr LauncherKeeper::open(std::unique_ptr<LauncherProcess>
 void LauncherKeeper::ask(LauncherRequest request,
                          bus::MessageBuilder& builder,
                          LauncherCaller& caller,
-                         bus::Ref<const bus::DescriptorSet> descriptors) {
+                         const bus::Ref<const bus::DescriptorSet>& descriptors) {
     if (active_ && active_->is_ending) lose_active(std::string(describe(LinkError::Ended)));
     // One that can't be asked is replaced, and its place taken by one that has not been asked yet.
     while (active_) {

@@ -63,7 +63,7 @@ public:
     void ask(LauncherRequest request,
              bus::MessageBuilder& builder,
              LauncherCaller& caller,
-             bus::Ref<const bus::DescriptorSet> descriptors = nullptr);
+             const bus::Ref<const bus::DescriptorSet>& descriptors = nullptr);
     /// Sees to it that a spare is made before whatever is asked next.
     void want_spare();
     /// To be called for SIGCHLD. Reaps all children of this process.

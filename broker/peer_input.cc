@@ -252,6 +252,12 @@ void PeerInput::watch_descriptors() {
     }
     if (descriptors_timer_) return;
     descriptors_timer_ = std::make_unique<bus::Timer>(environment_.loop, [this] {
+        if (has_backlog_ || !is_open()) {
+            // Whoever is not read can't go on.
+            descriptors_timer_->arm(environment_.loop.now() +
+                                    environment_.limits.pending_fd_timeout);
+            return;
+        }
         owner_.on_violation(
             fmt::format("sent file descriptors without their message "
                         "(pending_fd_timeout={}ms)",

@@ -87,6 +87,11 @@ bus::Duration Port::since_drained() const {
     return loop_.now() - last_progress_;
 }
 
+bool Port::holds_messages_of(const InFlight& payer) const {
+    return std::any_of(entries_.begin() + static_cast<std::ptrdiff_t>(first_entry_), entries_.end(),
+                       [&payer](const Entry& entry) { return entry.charge.is_of(payer); });
+}
+
 void Port::push_bytes(std::span<const std::byte> bytes) {
     if (closed_) return;
     buffer_.append_bytes(bytes);
@@ -129,7 +134,7 @@ void Port::flush() {
         last_progress_ = loop_.now();
         unread_ = bus::unread_by_peer(socket_);
     }
-    if (had_waited && buffer_.sent() > sent_before) owner_.on_port_drained();
+    if (buffer_.sent() > sent_before) owner_.on_port_drained();
     if (full == waiting_for_socket_) return;
     waiting_for_socket_ = full;
     full ? owner_.on_port_blocked() : owner_.on_port_unblocked();

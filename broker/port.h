@@ -32,7 +32,7 @@ public:
     virtual void on_port_blocked() = 0;
     virtual void on_port_unblocked() = 0;
     virtual void on_port_failed(int error) = 0;
-    /// Something has left a port that had not been empty for some time.
+    /// Something has left a port.
     virtual void on_port_drained() = 0;
 
 protected:
@@ -73,6 +73,7 @@ public:
     /// looked.
     [[nodiscard]] bus::Duration since_drained() const;
     [[nodiscard]] const PortShares& shares() const { return shares_; }
+    [[nodiscard]] bool holds_messages_of(const InFlight& payer) const;
     /// For a reload.
     void set_pools(bus::Ref<PortPools> pools) { shares_.set_pools(std::move(pools)); }
     [[nodiscard]] std::uint64_t peak_bytes() const { return peak_bytes_; }

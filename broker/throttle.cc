@@ -204,6 +204,12 @@ bool Throttle::closes_circle(PeerId sender, PeerId receiver) const {
 void Throttle::look_for_stuck() {
     end_stuck_receivers();
     end_largest_stuck_queue();
+    // Whatever has been missed.
+    std::vector<PeerId> receivers;
+    for (const auto& [receiver, queue] : queues_)
+        receivers.push_back(receiver);
+    for (const PeerId receiver : receivers)
+        settle(receiver);
     settle_bus();
     if (!held_.empty()) watch_.arm(state_.loop.now() + kWatchInterval);
 }
@@ -231,21 +237,23 @@ void Throttle::end_stuck_receivers() {
     }
 }
 
-/// Nobody in particular is waited for: the one who holds most of what does not move.
+/// Who waits for the bus waits for those who have something of his: of these the one that holds
+/// most of what does not move.
 void Throttle::end_largest_stuck_queue() {
-    const auto waits_too_long = [this](PeerId sender) {
-        const auto record = held_.find(sender);
-        return record != held_.end() &&
-               state_.loop.now() - record->second.since >= state_.settings.limits.stuck_timeout;
-    };
-    if (std::none_of(for_bus_.begin(), for_bus_.end(), waits_too_long)) return;
-    Peer* largest = nullptr;
-    state_.peers.for_each_active([&](Peer& peer) {
-        if (!is_stuck(peer)) return;
-        if (!largest || peer.port().queued_bytes() > largest->port().queued_bytes())
-            largest = &peer;
-    });
-    if (largest) end(*largest, "others wait for room on the bus");
+    for (const PeerId id : std::vector<PeerId>(for_bus_)) {
+        const auto record = held_.find(id);
+        const Peer* const sender = state_.peers.find(id);
+        const auto timeout = state_.settings.limits.stuck_timeout;
+        if (record == held_.end() || !sender || state_.loop.now() - record->second.since < timeout)
+            continue;
+        Peer* largest = nullptr;
+        state_.peers.for_each_active([&](Peer& peer) {
+            if (!peer.port().holds_messages_of(*sender->in_flight()) || !is_stuck(peer)) return;
+            if (!largest || peer.port().queued_bytes() > largest->port().queued_bytes())
+                largest = &peer;
+        });
+        if (largest) end(*largest, "others wait for room on the bus");
+    }
 }
 
 void Throttle::end(Peer& receiver, std::string_view whose) {

@@ -237,6 +237,7 @@ private:
             return each->effect == rule.effect && wants_log(*each) == wants_log(rule);
         });
         std::vector<std::string> places;
+        places.reserve(later.size());
         for (const Rule* each : later)
             places.push_back(place(*each));
         report(

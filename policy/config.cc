@@ -24,7 +24,7 @@ std::string full_text(const std::string& file,
 ConfigError::ConfigError(std::string file,
                          std::uint32_t line,
                          std::uint32_t column,
-                         std::string text)
+                         const std::string& text)
     : std::runtime_error(bus::on_one_line(full_text(file, line, column, text))),
       file_(std::move(file)),
       line_(line),

@@ -20,7 +20,10 @@ namespace buzon::policy {
 /// may quote any byte of a file.
 class ConfigError : public std::runtime_error {
 public:
-    ConfigError(std::string file, std::uint32_t line, std::uint32_t column, std::string text);
+    ConfigError(std::string file,
+                std::uint32_t line,
+                std::uint32_t column,
+                const std::string& text);
     [[nodiscard]] const std::string& file() const { return file_; }
     [[nodiscard]] std::uint32_t line() const { return line_; }
     [[nodiscard]] std::uint32_t column() const { return column_; }

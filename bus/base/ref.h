@@ -56,6 +56,8 @@ public:
     Ref(const Ref<U>& other) : object_(other.get()) {
         if (object_) object_->add_reference();
     }
+    template <typename U>
+    Ref(Ref<U>&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
     Ref& operator=(Ref other) noexcept {
         std::swap(object_, other.object_);
         return *this;
@@ -73,6 +75,9 @@ public:
     }
 
 private:
+    template <typename U>
+    friend class Ref;
+
     T* object_ = nullptr;
 };
 
