@@ -110,6 +110,12 @@ void Admission::answer(const bus::OutgoingMessage& message, Peer& receiver) {
     }
 }
 
+void Admission::tell(const bus::OutgoingMessage& message, Peer& cause, Peer& receiver) {
+    // Whoever is at fault ends later: much may be going on with him now.
+    if (to_one(message, cause, receiver, MessageUse::OneWay) == Admitted::ReceiverGone)
+        receiver.end_later(ENOBUFS);
+}
+
 Admitted Admission::resolve(const bus::OutgoingMessage& message,
                             Peer& sender,
                             Peer& receiver,

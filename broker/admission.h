@@ -61,6 +61,8 @@ public:
     /// that.
     void answer(const bus::OutgoingMessage& message, Peer& receiver);
 
+    /// What the driver says to `receiver` because of what `cause`, who pays, has done.
+    void tell(const bus::OutgoingMessage& message, Peer& cause, Peer& receiver);
     /// For ReceiverGone.
     [[nodiscard]] static std::string reason_to_end(const Peer& receiver);
 

@@ -82,6 +82,8 @@ private:
     void on_message(Peer& peer, const bus::Message& message) override;
     void on_violation(Peer& peer, std::string_view what) override;
     void on_hang_up(Peer& peer) override;
+    void on_in_flight_full(Peer& peer) override { throttle_.watch(peer); }
+    void on_in_flight_less(Peer& peer) override { throttle_.unwatch(peer); }
     void on_no_room(Peer& peer, std::size_t bytes) override { throttle_.hold_for_bus(peer, bytes); }
     void on_drained(Peer& peer) override { throttle_.on_drained(peer); }
     void retire(Peer& peer, std::string_view reason) override;

@@ -185,7 +185,12 @@ void Delivery::send_from_driver(Peer& receiver,
     const auto verdict = judge_.decide(passage);
     if (verdict) {
         charge_copy(message);
-        admission_.answer(message, receiver);
+        Peer* const cause = living_cause();
+        if (cause && cause != &receiver) {
+            admission_.tell(message, *cause, receiver);
+        } else {
+            admission_.answer(message, receiver);
+        }
     } else {
         tell_monitors_of_refusal(passage, verdict.error());
     }
@@ -198,8 +203,12 @@ void Delivery::broadcast_from_driver(bus::MessageFields fields) {
     fields.sender = bus::kDriverName;
     const auto message = builder_.build(fields);
     capture(message, {});
-    const bool has_cause = cause_ && cause_->is_active() && !cause_->is_retired();
-    broadcast(message, {}, has_cause ? cause_ : nullptr);
+    broadcast(message, {}, living_cause());
+}
+
+/// Who is to pay for what the driver tells others.
+Peer* Delivery::living_cause() const {
+    return cause_ && cause_->is_active() && !cause_->is_retired() ? cause_ : nullptr;
 }
 
 void Delivery::send_error(Peer& receiver,

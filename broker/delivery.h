@@ -71,6 +71,7 @@ private:
     void end_those_behind(const std::vector<PeerId>& receivers);
     void deliver_to_monitor(const bus::OutgoingMessage& message, Peer& monitor);
     void tell_monitors_of_refusal(const Passage& passage, const ErrorReply& refusal);
+    [[nodiscard]] Peer* living_cause() const;
     [[nodiscard]] std::uint32_t next_serial();
 
     BusState& state_;

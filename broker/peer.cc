@@ -111,7 +111,9 @@ void Peer::on_auth_begin(const bus::AuthBegin& begin) {
 
 void Peer::on_message(const bus::Message& message) {
     environment_.handler.on_message(*this, message);
-    if (!is_retired() && is_over_in_flight_limit()) input_.close(PeerInput::Gate::InFlight);
+    if (is_retired() || !is_over_in_flight_limit()) return;
+    input_.close(PeerInput::Gate::InFlight);
+    if (is_active()) environment_.handler.on_in_flight_full(*this);
 }
 
 void Peer::on_violation(std::string_view what) {
@@ -128,7 +130,9 @@ bool Peer::is_over_in_flight_limit() const {
 }
 
 void Peer::on_in_flight_released() {
-    if (!is_over_in_flight_limit()) input_.open(PeerInput::Gate::InFlight);
+    if (!input_.is_closed(PeerInput::Gate::InFlight) || is_over_in_flight_limit()) return;
+    input_.open(PeerInput::Gate::InFlight);
+    if (is_active()) environment_.handler.on_in_flight_less(*this);
 }
 
 void Peer::on_port_blocked() {

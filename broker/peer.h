@@ -40,6 +40,9 @@ public:
     virtual void on_violation(Peer& peer, std::string_view what) = 0;
     /// End of stream: nothing more will come.
     virtual void on_hang_up(Peer& peer) = 0;
+    /// Its messages under way fill max_incoming_bytes, and it is not read; or it is again.
+    virtual void on_in_flight_full(Peer& peer) = 0;
+    virtual void on_in_flight_less(Peer& peer) = 0;
     /// It may not have `bytes` more for a message that has come in part.
     virtual void on_no_room(Peer& peer, std::size_t bytes) = 0;
     /// Its queue, which had stood still, has become shorter.

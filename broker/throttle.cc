@@ -71,6 +71,17 @@ void Throttle::hold_for_bus(Peer& sender, std::uint64_t bytes) {
     stop_reading(sender, record);
 }
 
+void Throttle::watch(Peer& sender) {
+    held(sender).waits_for_own = true;
+}
+
+void Throttle::unwatch(const Peer& sender) {
+    const auto record = held_.find(sender.id());
+    if (record == held_.end()) return;
+    record->second.waits_for_own = false;
+    release_if_free(sender.id());
+}
+
 Throttle::Held& Throttle::held(Peer& sender) {
     const auto [place, is_new] = held_.try_emplace(sender.id());
     if (is_new) place->second.since = state_.loop.now();
@@ -149,7 +160,8 @@ bool Throttle::leave_queue(PeerId sender, PeerId receiver) {
 void Throttle::release_if_free(PeerId sender) {
     const auto record = held_.find(sender);
     if (record == held_.end()) return;
-    if (!record->second.receivers.empty() || record->second.waits_for_bus) return;
+    const Held& held = record->second;
+    if (!held.receivers.empty() || held.waits_for_bus || held.waits_for_own) return;
     const auto waited = state_.loop.now() - record->second.since;
     const bool was_stopped = record->second.is_stopped;
     held_.erase(record);
@@ -240,7 +252,10 @@ void Throttle::end_stuck_receivers() {
 /// Who waits for the bus waits for those who have something of his: of these the one that holds
 /// most of what does not move.
 void Throttle::end_largest_stuck_queue() {
-    for (const PeerId id : std::vector<PeerId>(for_bus_)) {
+    std::vector<PeerId> waiting;
+    for (const auto& [id, record] : held_)
+        if (record.waits_for_bus || record.waits_for_own) waiting.push_back(id);
+    for (const PeerId id : waiting) {
         const auto record = held_.find(id);
         const Peer* const sender = state_.peers.find(id);
         const auto timeout = state_.settings.limits.stuck_timeout;

@@ -61,6 +61,9 @@ public:
     void hold(Peer& sender, Peer& receiver, std::uint64_t bytes);
     /// The same until the bus has room for `bytes` of it.
     void hold_for_bus(Peer& sender, std::uint64_t bytes);
+    /// It is not read anyway, until its own messages have left: it waits for their receivers.
+    void watch(Peer& sender);
+    void unwatch(const Peer& sender);
     /// Something has left its queue.
     void on_drained(const Peer& receiver);
     /// It is gone: it waits for nobody, and nobody for it.
@@ -87,6 +90,7 @@ private:
         std::uint64_t beyond_share = 0;
         std::uint64_t wanted = 0;  // of the bus
         bool waits_for_bus = false;
+        bool waits_for_own = false;
         bool is_stopped = false;
     };
     struct Queue {

@@ -280,6 +280,27 @@ TEST_F(Flood, AReplyThatFindsNoRoomIsAnErrorInItsPlace) {
     EXPECT_GT(errors, 0);
 }
 
+TEST_F(Flood, ASenderAtItsOwnLimitDoesNotWaitForEverEither) {
+    TestBroker small("<limit name='max_incoming_bytes'>100000</limit>");
+    auto sender = RawClient::on(small), stalled = RawClient::on(small);
+    for (int i = 0; i < 3000; ++i) {
+        const auto bytes = sender.make({.type = bus::MessageType::Signal,
+                                        .path = "/",
+                                        .interface = "a.b",
+                                        .member = "M",
+                                        .destination = stalled.name(),
+                                        .signature = "s"},
+                                       std::string(2000, 'x'));
+        if (sender.send(bytes) != bytes.size()) break;
+        small.settle();
+    }
+    for (int i = 0; i < 25; ++i)
+        small.advance(1s);
+    EXPECT_EQ(small.state().peers.find(stalled.name()), nullptr);
+    EXPECT_NE(small.state().peers.find(sender.name()), nullptr);
+    EXPECT_EQ(small.state().peers.find(sender.name())->in_flight()->bytes(), 0U);
+}
+
 TEST_F(Flood, HangingUpWhileHeldDoesNotKeepTheLoopAwake) {
     auto stalled = RawClient::on(bus_);
     flood_one_way(sender_, stalled);
