@@ -16,8 +16,8 @@ namespace buzon::broker {
 namespace {
 
 // A message up to this length goes beyond its sender's shares, who then has to wait; a longer one
-// is refused: of that there may be only so much as there are connections.
-constexpr std::uint64_t kMostBeyondShare = std::uint64_t{64} << 10;
+// is refused, and so is any into a queue of twice its bound, as there may be many senders.
+constexpr std::uint64_t kMostBeyondShare = std::uint64_t{1} << 20;
 
 ReceiverState state_of(const Peer& receiver, Resource resource) {
     const Port& port = receiver.port();
@@ -138,7 +138,8 @@ Admitted Admission::hold(const bus::OutgoingMessage& message,
                          Peer& receiver,
                          Exhausted exhausted) {
     if (sender.has_hung_up()) return take_from_the_dead(message, sender, receiver);
-    if (message.size() > kMostBeyondShare) return Admitted::TooLong;
+    const bool is_overfull = receiver.port().queued_bytes() / 2 > receiver.port().limits().bytes;
+    if (message.size() > kMostBeyondShare || is_overfull) return Admitted::TooMuch;
     receiver.port().push(message, sender.in_flight());
     if (exhausted == Exhausted::SenderAccount) {
         throttle_.hold_for_bus(sender, message.size());

@@ -34,7 +34,7 @@ private:
 
 enum class Admitted : std::uint8_t {
     Queued,        // the sender may be held from now on
-    TooLong,       // to go beyond a share: an error for the sender, whatever it has sent
+    TooMuch,       // to go beyond a share: an error for the sender, whatever it has sent
     CallRefused,   // LimitsExceeded to the caller
     ReplyRefused,  // an error takes its place
     ReceiverGone,  // at fault: the caller retires it, when the message is needed no more

@@ -65,11 +65,11 @@ void Delivery::deliver_to_monitor(const bus::OutgoingMessage& message, Peer& mon
     if (message.descriptors && !monitor.accepts_descriptors()) return;
     if (Admission::copy_to_eavesdropper(message, monitor) == Admitted::ReceiverGone) {
         ++state_.counts.disconnected_receivers;
-        retirer_.retire(monitor,
-                        fmt::format("monitor does not read what it asked for ({} bytes queued, "
-                                    "max_outgoing_bytes={})",
-                                    monitor.port().queued_bytes(),
-                                    state_.settings.limits.max_outgoing_bytes));
+        retirer_.retire(
+            monitor,
+            fmt::format("monitor does not read what it asked for ({} bytes queued, "
+                        "max_outgoing_bytes={})",
+                        monitor.port().queued_bytes(), state_.settings.limits.max_outgoing_bytes));
         return;
     }
     charge_copy(message);
@@ -110,7 +110,7 @@ void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route
                                       ? Admission::copy_to_eavesdropper(message, *receiver)
                                       : admission_.copy(message, cause, *receiver, audience);
         if (admitted == Admitted::ReceiverGone) behind.push_back(id);
-        if (admitted == Admitted::TooLong) ++without_room;
+        if (admitted == Admitted::TooMuch) ++without_room;
     }
     receivers_ = std::move(receivers);
     const std::uint32_t serial = message.header.serial;

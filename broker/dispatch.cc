@@ -173,7 +173,7 @@ bus::Result<void, ErrorReply> Dispatcher::enqueue(const Passage& passage,
     switch (delivery_.deliver(message, sender, receiver, use_of(passage))) {
         case Admitted::Queued:
         case Admitted::Dropped: return {};
-        case Admitted::TooLong: return bus::Unexpected{judge_.full_queue(passage)};
+        case Admitted::TooMuch: return bus::Unexpected{judge_.full_queue(passage)};
         case Admitted::CallRefused:
             state_.replies.take({sender.id(), receiver.id(), message.header.serial});
             return bus::Unexpected{judge_.full_queue(passage)};
