@@ -221,7 +221,8 @@ private:
     const Tiers* tiers_;
     std::uint64_t cap_ = kNoCap;
     std::uint64_t loan_ = 0;
-    std::uint64_t overdraft_ = 0;  // forced upon the pool: nobody else's share becomes smaller by it
+    std::uint64_t overdraft_ =
+        0;                        // forced upon the pool: nobody else's share becomes smaller by it
     std::vector<Step> children_;  // claims of children above 0, the largest first
     Step claim_ = 0;
     Role role_;
