@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
@@ -299,6 +300,68 @@ TEST_F(Flood, ASenderAtItsOwnLimitDoesNotWaitForEverEither) {
     EXPECT_EQ(small.state().peers.find(stalled.name()), nullptr);
     EXPECT_NE(small.state().peers.find(sender.name()), nullptr);
     EXPECT_EQ(small.state().peers.find(sender.name())->in_flight()->bytes(), 0U);
+}
+
+TEST_F(Flood, WhoMakesTheDriverTellAnotherPaysForThat) {
+    auto victim = RawClient::on(bus_);
+    const auto request = [](RawClient& client, std::uint32_t flags) {
+        auto bytes = client.make({.type = bus::MessageType::MethodCall,
+                                  .path = bus::kDriverPath,
+                                  .interface = bus::kDriverName,
+                                  .member = "RequestName",
+                                  .destination = bus::kDriverName,
+                                  .signature = "su"},
+                                 "a.b");
+        std::memcpy(bytes.data() + bytes.size() - sizeof flags, &flags, sizeof flags);
+        return client.send(bytes);
+    };
+    constexpr std::uint32_t kAllowReplacement = 1, kReplace = 2;
+    request(victim, kAllowReplacement);
+    bus_.settle();
+    const auto& offender = *bus_.state().peers.find(sender_.name())->in_flight();
+    const auto& innocent = *bus_.state().peers.find(victim.name())->in_flight();
+    for (int i = 0; i < 30'000 && offender.bytes() == 0; ++i) {
+        // The name is taken from the victim, which waits for it and gets it back.
+        request(sender_, kAllowReplacement | kReplace);
+        sender_.call("ReleaseName", "s", "a.b");
+        sender_.take_all();
+    }
+    EXPECT_GT(offender.bytes(), 0U) << "what the victim does not read";
+    EXPECT_EQ(innocent.bytes(), 0U);
+}
+
+TEST_F(Flood, ALongMessageThatFindsNoRoomIsRefusedAndNotQueued) {
+    auto stalled = RawClient::on(bus_);
+    auto other = RawClient::on(bus_);
+    flood_one_way(sender_, stalled);
+    const auto before = queued_for(stalled);
+    const auto bytes = other.make({.type = bus::MessageType::Signal,
+                                   .path = "/",
+                                   .interface = "a.b",
+                                   .member = "M",
+                                   .destination = stalled.name(),
+                                   .signature = "s"},
+                                  std::string(1'100'000, 'x'));
+    for (std::size_t sent = 0; sent < bytes.size();) {
+        sent += other.send(std::span(bytes).subspan(sent));
+        bus_.settle();
+    }
+    EXPECT_EQ(other.next_reply().error_name, bus::error_name::kLimitsExceeded);
+    EXPECT_EQ(queued_for(stalled), before);
+}
+
+TEST_F(Flood, APausedMonitorTakesNobodysRoomAndIsDisconnected) {
+    auto monitor = RawClient::on(bus_);
+    monitor.call("BecomeMonitor", "asu", "", "org.freedesktop.DBus.Monitoring");
+    auto receiver = RawClient::on(bus_);
+    for (int i = 0; i < 2000; ++i) {
+        sender_.call_peer(receiver.name(), std::string(2000, 'x'), bus::kFlagNoReplyExpected);
+        bus_.settle();
+        receiver.take_all();
+    }
+    EXPECT_TRUE(monitor.is_closed());
+    EXPECT_EQ(bus_.state().peers.find(sender_.name())->in_flight()->bytes(), 0U);
+    EXPECT_TRUE(is_on_the_bus(receiver));
 }
 
 TEST_F(Flood, HangingUpWhileHeldDoesNotKeepTheLoopAwake) {

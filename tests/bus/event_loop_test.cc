@@ -50,6 +50,20 @@ private:
     std::function<void()> action_;
 };
 
+TEST_F(Loop, WhatDisposalGivesRiseToIsDoneInTheSameTurn) {
+    std::string done;
+    Task task([&] { done += 't'; });
+    struct Dying final : Disposable {
+        Dying(EventLoop& owner, LoopTask& then) : loop(owner), task(then) {}
+        ~Dying() override { loop.at_end_of_turn(task); }
+        EventLoop& loop;
+        LoopTask& task;
+    };
+    loop_.dispose_later(std::make_unique<Dying>(loop_, task));
+    turn();
+    EXPECT_EQ(done, "t") << "else it would wait for the next event, and the loop sleep";
+}
+
 TEST_F(Loop, TimersFireInTheOrderOfTheirDeadlinesAndOnce) {
     std::string fired;
     Timer late(loop_, [&] { fired += 'l'; });
