@@ -4,10 +4,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "broker/admission.h"
+#include "broker/audit.h"
 #include "broker/bus_state.h"
 #include "broker/cookie_source.h"
 #include "broker/delivery.h"
@@ -73,8 +75,13 @@ public:
     void set_process_names(ProcessNameSource& source) { state_.denials->set_source(source); }
     void set_reload_observer(ReloadObserver& observer) { reload_observer_ = &observer; }
 
+    /// From now on whether charges are what is held is found out in each turn; the process is
+    /// stopped if not.
+    void audit_turns() { audit_.emplace(state_, waiting_room_); }
+
     [[nodiscard]] const BusState& state() const { return state_; }
     [[nodiscard]] const Throttle& throttle() const { return throttle_; }
+    [[nodiscard]] const WaitingRoom& waiting_room() const { return waiting_room_; }
 
 private:
     void on_accept(Listener& listener, bus::FileDescriptor socket) override;
@@ -127,6 +134,7 @@ private:
     ReloadObserver* reload_observer_ = nullptr;
     bus::Timer reply_timer_;
     WaitingRoom waiting_room_;
+    std::optional<TurnAudit> audit_;
     std::vector<std::unique_ptr<Listener>> listeners_;
 };
 

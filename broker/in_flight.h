@@ -115,6 +115,7 @@ public:
     ~InFlightCharge() { give_back(); }
 
     [[nodiscard]] bool is_of(const InFlight& payer) const { return payer_.get() == &payer; }
+    [[nodiscard]] const InFlight& payer() const { return *payer_; }
     /// Takes over one more message, without descriptors, that the same payer has added.
     void extend(std::uint64_t bytes) {
         ++messages_;

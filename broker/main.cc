@@ -44,6 +44,9 @@ namespace buzon::broker {
 
 namespace {
 
+// In debug builds, and with sanitizers; see meson_options.txt.
+constexpr bool kAuditsTurns = BUZON_AUDITS_TURNS;
+
 std::string environment_variable(const char* name) {
     const char* const value = std::getenv(name);
     return value ? value : "";
@@ -157,6 +160,7 @@ private:
                        .bus_owner_name = start.owner_name,
                        .cookies = &cookies},
                       std::move(settings), link);
+        if constexpr (kAuditsTurns) broker.audit_turns();
         broker.set_process_names(names);
         broker.set_reload_observer(*this);
         watch_signals(loop, broker, launchers);

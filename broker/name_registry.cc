@@ -61,6 +61,13 @@ std::vector<NameChange> NameRegistry::release_all(PeerId peer, ReleaseOrder orde
     return changes;
 }
 
+std::size_t NameRegistry::entry_count() const {
+    std::size_t count = 0;
+    for (const auto& [peer, holder] : holders_)
+        count += holder.entries.size();
+    return count;
+}
+
 std::optional<PeerId> NameRegistry::owner_of(std::string_view name) const {
     const auto found = names_.find(name);
     if (found == names_.end()) return std::nullopt;

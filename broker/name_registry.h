@@ -72,6 +72,8 @@ public:
     /// Every name that has an owner, in no order; the views live until it loses its last owner.
     [[nodiscard]] std::vector<std::string_view> list_names() const;
     [[nodiscard]] std::size_t size() const { return names_.size(); }
+    /// Places in the queues of all names. Takes a step for each peer that has one.
+    [[nodiscard]] std::size_t entry_count() const;
 
     /// Primary owner of `name` or queued for it.
     [[nodiscard]] bool holds(PeerId peer, std::string_view name) const;

@@ -111,6 +111,9 @@ public:
     [[nodiscard]] const bus::Ref<InFlight>& in_flight() const { return in_flight_; }
     [[nodiscard]] const OpenAccount& account() const { return account_; }
     [[nodiscard]] Holdings& holdings() { return holdings_; }
+    [[nodiscard]] const Holdings& holdings() const { return holdings_; }
+    /// What it is charged for of a message that has come in part.
+    [[nodiscard]] std::uint64_t unfinished_bytes() const { return input_.unfinished_bytes(); }
     [[nodiscard]] std::size_t peak_match_rules() const { return peak_match_rules_; }
     [[nodiscard]] std::size_t peak_names() const { return peak_names_; }
     void note_match_rules(std::size_t count) {

@@ -84,8 +84,10 @@ public:
         return (closed_gates_ & static_cast<std::uint8_t>(gate)) != 0;
     }
     [[nodiscard]] bool has_hung_up() const { return hung_up_; }
-    /// Charged for a message that has come in part.
-    [[nodiscard]] std::uint64_t reserved_bytes() const { return reserved_.amount(); }
+    /// Charged for a message that has come in part, if there is one.
+    [[nodiscard]] std::uint64_t unfinished_bytes() const {
+        return buffer_.is_mid_message() || long_message_ ? reserved_.amount() : 0;
+    }
     /// It is read when there is something.
     [[nodiscard]] bool is_open() const { return closed_gates_ == 0; }
 

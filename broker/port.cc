@@ -5,6 +5,8 @@
 #include <chrono>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "bus/socket.h"
 
 namespace buzon::broker {
@@ -57,6 +59,7 @@ bool Port::has_room_for(const InFlight& payer, std::size_t bytes) {
 void Port::append(const bus::OutgoingMessage& message,
                   const bus::Ref<InFlight>& payer,
                   PortCharge place) {
+    if (first_entry_ == entries_.size()) first_begin_ = buffer_.appended();
     buffer_.append(message);
     const auto descriptors = static_cast<std::uint32_t>(message.descriptor_count());
     // What has descriptors is an entry of its own, so that they are counted no longer than needed.
@@ -90,6 +93,36 @@ bus::Duration Port::since_drained() const {
 bool Port::holds_messages_of(const InFlight& payer) const {
     return std::any_of(entries_.begin() + static_cast<std::ptrdiff_t>(first_entry_), entries_.end(),
                        [&payer](const Entry& entry) { return entry.charge.is_of(payer); });
+}
+
+std::string Port::verify() const {
+    std::uint64_t messages = 0;
+    std::uint64_t descriptors = 0;
+    std::uint64_t placed_bytes = 0;
+    std::uint64_t placed_descriptors = 0;
+    std::uint64_t end = first_begin_;
+    for (std::size_t i = first_entry_; i < entries_.size(); ++i) {
+        const Entry& entry = entries_[i];
+        messages += entry.charge.messages();
+        descriptors += entry.charge.descriptors();
+        placed_bytes += entry.place.bytes();
+        placed_descriptors += entry.place.descriptors();
+        end = entry.end;
+    }
+    if (messages != queued_messages_)
+        return fmt::format("counts {} messages of {}", queued_messages_, messages);
+    if (descriptors != queued_descriptors_ || buffer_.queued_descriptors() > descriptors)
+        return fmt::format("counts {} descriptors, charged are {}, held {}", queued_descriptors_,
+                           descriptors, buffer_.queued_descriptors());
+    if (messages > 0 && (end != buffer_.appended() || placed_bytes != end - first_begin_))
+        return fmt::format("shares of senders hold {} bytes of {}", placed_bytes,
+                           buffer_.appended() - first_begin_);
+    if (placed_bytes != shares_.bytes() || placed_descriptors != shares_.descriptors())
+        return fmt::format(
+            "shares of senders hold {} bytes and {} descriptors, charged are {} "
+            "and {}",
+            shares_.bytes(), shares_.descriptors(), placed_bytes, placed_descriptors);
+    return shares_.verify();
 }
 
 void Port::push_bytes(std::span<const std::byte> bytes) {
@@ -143,6 +176,7 @@ void Port::flush() {
 void Port::release_sent() {
     while (first_entry_ < entries_.size() && entries_[first_entry_].end <= buffer_.sent()) {
         Entry& entry = entries_[first_entry_++];
+        first_begin_ = entry.end;
         queued_messages_ -= entry.charge.messages();
         queued_descriptors_ -= entry.charge.descriptors();
         const Entry given_back = std::move(entry);

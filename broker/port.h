@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "broker/in_flight.h"
@@ -74,6 +76,19 @@ public:
     [[nodiscard]] bus::Duration since_drained() const;
     [[nodiscard]] const PortShares& shares() const { return shares_; }
     [[nodiscard]] bool holds_messages_of(const InFlight& payer) const;
+    /// What is queued, by the positions in the stream and not by charges, until the last byte of
+    /// what is charged together has left: `visit(const InFlight& payer, bytes, descriptors)`.
+    template <typename Visitor>
+    void for_each_held(Visitor&& visit) const {
+        std::uint64_t begin = first_begin_;
+        for (std::size_t i = first_entry_; i < entries_.size(); ++i) {
+            const Entry& entry = entries_[i];
+            visit(entry.charge.payer(), entry.end - std::exchange(begin, entry.end),
+                  std::uint64_t{entry.charge.descriptors()});
+        }
+    }
+    /// As AccountTree::verify(): what does not agree, or nothing.
+    [[nodiscard]] std::string verify() const;
     /// For a reload.
     void set_pools(bus::Ref<PortPools> pools) { shares_.set_pools(std::move(pools)); }
     [[nodiscard]] std::uint64_t peak_bytes() const { return peak_bytes_; }
@@ -101,6 +116,7 @@ private:
     PortShares shares_;
     std::vector<Entry> entries_;
     std::size_t first_entry_ = 0;
+    std::uint64_t first_begin_ = 0;  // where that begins in the stream; while there is one
     std::optional<bus::Timer> retry_;
     std::uint64_t queued_descriptors_ = 0;
     std::uint64_t queued_messages_ = 0;

@@ -41,6 +41,12 @@ public:
         }
         return std::nullopt;
     }
+    /// In the order in which they came.
+    template <typename Visitor>
+    void for_each(Visitor&& visit) const {
+        for (const Arrival& arrival : waiting_)
+            visit(arrival);
+    }
     [[nodiscard]] std::size_t size() const { return waiting_.size(); }
 
 private:

@@ -119,6 +119,13 @@ void SendBuffer::clear() {
     room_ = room_end_ = nullptr;
 }
 
+std::size_t SendBuffer::queued_descriptors() const {
+    std::size_t count = 0;
+    for (const Segment& segment : segments_)
+        if (segment.descriptors) count += segment.descriptors->descriptors.size();
+    return count;
+}
+
 /// One sendmsg: from the first segment on, up to the next that carries descriptors.
 ssize_t SendBuffer::send_front(int fd) const {
     std::array<iovec, kMaxParts> parts;

@@ -46,6 +46,8 @@ public:
 
     [[nodiscard]] bool empty() const { return appended_ == sent_; }
     [[nodiscard]] std::size_t queued_bytes() const { return appended_ - sent_; }
+    /// Those that the kernel has not taken yet. Takes a step for each piece that is queued.
+    [[nodiscard]] std::size_t queued_descriptors() const;
     [[nodiscard]] std::uint64_t appended() const { return appended_; }
     [[nodiscard]] std::uint64_t sent() const { return sent_; }
 

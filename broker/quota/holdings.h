@@ -24,6 +24,9 @@ public:
     [[nodiscard]] std::optional<QuotaRefusal> cover(Resource resource, std::uint64_t count);
     /// For a number that has become smaller.
     void lower(Resource resource, std::uint64_t count) { (void)cover(resource, count); }
+    [[nodiscard]] std::uint64_t charged(Resource resource) const {
+        return charges_[static_cast<std::size_t>(resource)].amount();
+    }
 
 private:
     [[nodiscard]] static std::uint64_t step_of(Resource resource);

@@ -126,6 +126,7 @@ bool EventLoop::turn(std::optional<Duration> timeout) {
     dispatch();
     fire_timers();
     finish_turn();
+    if (after_turn_) after_turn_();
     return count > 0;
 }
 

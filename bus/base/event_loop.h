@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "bus/base/file_descriptor.h"
@@ -122,6 +123,8 @@ public:
     void dispose_later(std::unique_ptr<Disposable> object);
 
     [[nodiscard]] TimePoint now();
+    /// Called when a turn is over and nothing is half done; null: nobody.
+    void set_after_turn(std::function<void()> after_turn) { after_turn_ = std::move(after_turn); }
     void set_spinning(Spinning spinning) { spinning_ = spinning; }
 
     void run();
@@ -155,6 +158,7 @@ private:
     std::vector<std::unique_ptr<Disposable>> disposed_;
     std::unique_ptr<SignalSource> signals_;
     std::optional<TimePoint> now_;
+    std::function<void()> after_turn_;
     Spinning spinning_ = Spinning::Adaptive;
     unsigned spin_misses_ = 0;
     unsigned sleeps_to_skip_ = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A broker in the test's own loop, over socket pairs, with a clock that stands still until told.
-// Nothing sleeps: settle() turns the loop until no socket is ready and nothing is left over.
+// Nothing sleeps: settle() turns the loop until no socket is ready and nothing is left over. At
+// the end of each turn charges are compared with what is held (broker/audit.h).
 #pragma once
 
 #include <sys/socket.h>
@@ -8,12 +9,15 @@
 
 #include <array>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "broker/broker.h"
 #include "bus/message_builder.h"
@@ -86,6 +90,7 @@ public:
     explicit TestBroker(std::string_view elements = "", std::string_view policy = kAllowAll)
         : broker_(loop_, log_, identity(), {}, compiled(load(elements, policy)), source_) {
         loop_.set_spinning(bus::EventLoop::Spinning::Off);
+        broker_.audit_turns();
     }
 
     /// The other end of a new connection; the broker has the near one.
@@ -139,7 +144,11 @@ private:
     bus::TimePoint now_{std::chrono::hours(1)};
     bus::EventLoop loop_{[this] { return now_; }};
     std::vector<std::string> log_lines_;
-    bus::Log log_{[this](bus::LogLevel, std::string_view text) { log_lines_.emplace_back(text); }};
+    bus::Log log_{[this](bus::LogLevel, std::string_view text) {
+        log_lines_.emplace_back(text);
+        // The last words: see audit_turns().
+        if (text.starts_with("What is charged")) fmt::print(stderr, "{}\n", text);
+    }};
     bus::Guid guid_ = bus::generate_guid();
     HeldSource source_;
     broker::Broker broker_;
