@@ -15,10 +15,6 @@ namespace buzon::broker {
 
 namespace {
 
-// A message up to this length goes beyond its sender's shares, who then has to wait; a longer one
-// is refused, and so is any into a queue of twice its bound, as there may be many senders.
-constexpr std::uint64_t kMostBeyondShare = std::uint64_t{1} << 20;
-
 ReceiverState state_of(const Peer& receiver, Resource resource) {
     const Port& port = receiver.port();
     const bool is_bytes = resource == Resource::Bytes;
@@ -63,37 +59,55 @@ Admitted Admission::to_one(const bus::OutgoingMessage& message,
                            Peer& sender,
                            Peer& receiver,
                            MessageUse use) {
-    Peer& payer = use == MessageUse::Reply ? receiver : sender;
-    const auto queued = offer(message, receiver, payer);
-    if (queued) return Admitted::Queued;
-    return resolve(message, sender, receiver,
-                   {.use = use,
-                    .exhausted = queued.error().exhausted,
-                    .receiver = state_of(receiver, queued.error().refusal.resource),
-                    .sender_outranks_receiver = outranks(sender, receiver),
-                    .stuck_timeout = state_.settings.limits.stuck_timeout});
+    const bool is_one_way = use == MessageUse::OneWay;
+    Admitted admitted = Admitted::Held;
+    if (!is_one_way || !held_.holds(sender.id(), receiver.id())) {
+        Peer& payer = use == MessageUse::Reply ? receiver : sender;
+        const auto queued = offer(message, receiver, payer);
+        if (queued) return Admitted::Queued;
+        admitted = resolve(message, sender, receiver,
+                           {.use = use,
+                            .exhausted = queued.error().exhausted,
+                            .receiver = state_of(receiver, queued.error().refusal.resource),
+                            .sender_outranks_receiver = outranks(sender, receiver),
+                            .stuck_timeout = state_.settings.limits.stuck_timeout});
+    }
+    if (admitted == Admitted::Held) keep(message, sender, receiver);
+    return admitted;
 }
 
 Admitted Admission::copy(const bus::OutgoingMessage& message,
                          Peer* cause,
                          Peer& receiver,
                          Audience& audience) {
+    if (cause && held_.holds(cause->id(), receiver.id())) {
+        audience.note_waiting(receiver.id());
+        return Admitted::Held;
+    }
     const auto queued = offer(message, receiver, cause ? *cause : receiver);
     if (queued) return Admitted::Queued;
     const ReceiverState state = state_of(receiver, queued.error().refusal.resource);
-    if (!cause) {
-        // Nobody can be made to wait: up to its bound the receiver gets time.
-        if (state.queued >= state.bound) return Admitted::ReceiverGone;
-        receiver.port().push(message, receiver.in_flight());
-        return Admitted::Queued;
-    }
-    return resolve(message, *cause, receiver,
-                   {.use = MessageUse::Broadcast,
-                    .exhausted = queued.error().exhausted,
-                    .receiver = state,
-                    .subscribers = audience.subscribers(),
-                    .sender_outranks_receiver = outranks(*cause, receiver),
-                    .stuck_timeout = state_.settings.limits.stuck_timeout});
+    if (!cause) return copy_of_nobody(message, receiver, state);
+    const auto admitted = resolve(message, *cause, receiver,
+                                  {.use = MessageUse::Broadcast,
+                                   .exhausted = queued.error().exhausted,
+                                   .receiver = state,
+                                   .subscribers = audience.subscribers(),
+                                   .sender_outranks_receiver = outranks(*cause, receiver),
+                                   .stuck_timeout = state_.settings.limits.stuck_timeout});
+    if (admitted == Admitted::Held) audience.note_waiting(receiver.id());
+    return admitted;
+}
+
+/// Nobody can be made to wait. A receiver that has only just paused gets time, as always; there is
+/// a bound all the same, as nobody else is slowed down.
+Admitted Admission::copy_of_nobody(const bus::OutgoingMessage& message,
+                                   Peer& receiver,
+                                   const ReceiverState& state) {
+    const bool is_stuck = state.since_drained >= state_.settings.limits.stuck_timeout;
+    if (state.queued / (is_stuck ? 1 : 2) >= state.bound) return Admitted::ReceiverGone;
+    receiver.port().push(message, receiver.in_flight());
+    return Admitted::Queued;
 }
 
 Admitted Admission::copy_to_eavesdropper(const bus::OutgoingMessage& message, Peer& receiver) {
@@ -132,37 +146,63 @@ Admitted Admission::resolve(const bus::OutgoingMessage& message,
     return Admitted::CallRefused;
 }
 
-/// A short message goes through, beyond the share: it has been read already. The next one waits.
+/// In a circle of those who wait for each other a message goes through beyond its share, so that
+/// the rest of a burst is no deadlock; and that of one who is gone, who sends no more, as far as
+/// the queue has room.
 Admitted Admission::hold(const bus::OutgoingMessage& message,
                          Peer& sender,
                          Peer& receiver,
                          Exhausted exhausted) {
-    if (sender.has_hung_up()) return take_from_the_dead(message, sender, receiver);
-    const bool is_overfull = receiver.port().queued_bytes() / 2 > receiver.port().limits().bytes;
-    if (message.size() > kMostBeyondShare || is_overfull) return Admitted::TooMuch;
-    receiver.port().push(message, sender.in_flight());
-    if (exhausted == Exhausted::SenderAccount) {
-        throttle_.hold_for_bus(sender, message.size());
-    } else {
-        throttle_.hold(sender, receiver, message.size());
+    const Port& port = receiver.port();
+    const bool is_room_in_queue = port.queued_bytes() + message.size() <= port.limits().bytes;
+    if (!sender.has_hung_up() || !is_room_in_queue) {
+        if (exhausted == Exhausted::SenderAccount) {
+            throttle_.hold_for_bus(sender, message.size());
+            return Admitted::Held;
+        }
+        if (throttle_.hold(sender, receiver, message.size()) == Throttle::Reading::Stopped)
+            return Admitted::Held;
     }
+    receiver.port().push(message, sender.in_flight());
     return Admitted::Queued;
 }
 
-Admitted Admission::take_from_the_dead(const bus::OutgoingMessage& message,
-                                       Peer& sender,
-                                       Peer& receiver) {
-    if (!receiver.port().shares().is_full()) {
-        receiver.port().push(message, sender.in_flight());
-        return Admitted::Queued;
+void Admission::keep(const bus::OutgoingMessage& message,
+                     const Peer& sender,
+                     const Peer& receiver) {
+    HeldMessage held(message, HeldKind::ToOne, {receiver.id()}, {receiver.id()});
+    held.charge_to(sender.in_flight());
+    held_.keep(sender.id(), std::move(held));
+}
+
+void Admission::keep(const bus::OutgoingMessage& message,
+                     const Peer& sender,
+                     const Audience& audience) {
+    const auto receivers = audience.receivers();
+    HeldMessage held(message, HeldKind::Broadcast, {receivers.begin(), receivers.end()},
+                     audience.waiting());
+    held.charge_to(sender.in_flight());
+    held_.keep(sender.id(), std::move(held));
+}
+
+std::vector<HeldMessage> Admission::take_held(const Peer& sender) {
+    auto taken = held_.take(sender.id());
+    // Each would be in its own way.
+    for (HeldMessage& held : taken)
+        held.release_charge();
+    return taken;
+}
+
+void Admission::forget(const Peer& sender) {
+    if (!sender.has_id()) return;
+    for (const HeldMessage& held : held_.take(sender.id())) {
+        ++state_.counts.dropped_messages;
+        state_.log.warning(bus::LogKind{"dropped messages"},
+                           "Dropped a message of {} ({}), {} bytes, for which {} receivers have "
+                           "had no room: its sender has been disconnected",
+                           sender.unique_name(), sender.describe(), held.message().size(),
+                           held.waiting().size());
     }
-    ++state_.counts.dropped_messages;
-    state_.log.warning(bus::LogKind{"messages of those who hung up"},
-                       "Dropped a message of {} ({}) to {}: it has hung up, and that queue is full "
-                       "({} bytes)",
-                       sender.unique_name(), sender.describe(), receiver.unique_name(),
-                       receiver.port().queued_bytes());
-    return Admitted::Dropped;
 }
 
 bool Admission::outranks(const Peer& sender, const Peer& receiver) const {

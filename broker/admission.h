@@ -9,8 +9,10 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "broker/bus_state.h"
+#include "broker/held_messages.h"
 #include "broker/peer.h"
 #include "broker/quota/receiver_fault.h"
 #include "broker/throttle.h"
@@ -24,21 +26,25 @@ public:
     Audience(const BusState& state, std::span<const PeerId> receivers)
         : state_(state), receivers_(receivers) {}
     [[nodiscard]] const Subscribers& subscribers();
+    [[nodiscard]] std::span<const PeerId> receivers() const { return receivers_; }
+    /// `receiver` gets its copy later.
+    void note_waiting(PeerId receiver) { waiting_.push_back(receiver); }
+    [[nodiscard]] const std::vector<PeerId>& waiting() const { return waiting_; }
 
 private:
     const BusState& state_;
     std::span<const PeerId> receivers_;
+    std::vector<PeerId> waiting_;
     bool is_counted_ = false;
     Subscribers subscribers_{};
 };
 
 enum class Admitted : std::uint8_t {
     Queued,        // the sender may be held from now on
-    TooMuch,       // to go beyond a share: an error for the sender, whatever it has sent
+    Held,          // it waits, and its sender is not read until it has been queued
     CallRefused,   // LimitsExceeded to the caller
     ReplyRefused,  // an error takes its place
     ReceiverGone,  // at fault: the caller retires it, when the message is needed no more
-    Dropped,       // of a sender that is gone itself; said in the log
 };
 
 class Admission {
@@ -50,7 +56,8 @@ public:
                     Peer& sender,
                     Peer& receiver,
                     MessageUse use);
-    /// One copy of a broadcast that `cause` is behind; null: nobody who lives.
+    /// One copy of a broadcast that `cause` is behind; null: nobody who lives. Whoever asks for
+    /// the copies keep()s the message at the end, if some of the audience have to wait.
     Admitted copy(const bus::OutgoingMessage& message,
                   Peer* cause,
                   Peer& receiver,
@@ -60,6 +67,16 @@ public:
     /// What the driver says to `receiver`, which pays and is not read while it has too much of
     /// that.
     void answer(const bus::OutgoingMessage& message, Peer& receiver);
+
+    /// A broadcast of which some are waiting for their copies.
+    void keep(const bus::OutgoingMessage& message, const Peer& sender, const Audience& audience);
+    /// What is held of `sender`; nobody holds it any more.
+    [[nodiscard]] std::vector<HeldMessage> take_held(const Peer& sender);
+    [[nodiscard]] bool holds_any(const Peer& sender) const {
+        return sender.has_id() && held_.holds_any(sender.id());
+    }
+    /// It is gone, and what is still held of it with it; the log says so.
+    void forget(const Peer& sender);
 
     /// What the driver says to `receiver` because of what `cause`, who pays, has done.
     void tell(const bus::OutgoingMessage& message, Peer& cause, Peer& receiver);
@@ -71,15 +88,19 @@ private:
                      Peer& sender,
                      Peer& receiver,
                      const Congestion& congestion);
+    Admitted copy_of_nobody(const bus::OutgoingMessage& message,
+                            Peer& receiver,
+                            const ReceiverState& state);
     Admitted hold(const bus::OutgoingMessage& message,
                   Peer& sender,
                   Peer& receiver,
                   Exhausted exhausted);
-    Admitted take_from_the_dead(const bus::OutgoingMessage& message, Peer& sender, Peer& receiver);
+    void keep(const bus::OutgoingMessage& message, const Peer& sender, const Peer& receiver);
     [[nodiscard]] bool outranks(const Peer& sender, const Peer& receiver) const;
 
     BusState& state_;
     Throttle& throttle_;
+    HeldMessages held_;
 };
 
 }  // namespace buzon::broker

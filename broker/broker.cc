@@ -40,7 +40,7 @@ Broker::Broker(bus::EventLoop& loop,
                    *this,
                    bus::make_ref<PortPools>(port_limits(state_.settings.limits))},
       judge_(state_),
-      throttle_(state_, *this),
+      throttle_(state_, *this, *this),
       admission_(state_, throttle_),
       delivery_(state_, judge_, admission_, *this),
       name_signals_(state_, delivery_),
@@ -172,6 +172,7 @@ void Broker::remove(Peer& peer) {
     peer.retire();
     state_.loop.dispose_later(state_.peers.release(peer));
     throttle_.forget(peer);
+    admission_.forget(peer);
     if (was_monitor) state_.monitor_matches.remove_all(peer.id());
     if (was_active) withdraw_from_bus(peer);
     // Its descriptor is free for another.

@@ -49,6 +49,7 @@ protected:
 
 class Broker final : private PeerHandler,
                      private PeerRetirer,
+                     private HeldSenderHandler,
                      private ListenerHandler,
                      private DriverHost,
                      private ReloadHost {
@@ -89,6 +90,8 @@ private:
     void on_message(Peer& peer, const bus::Message& message) override;
     void on_violation(Peer& peer, std::string_view what) override;
     void on_hang_up(Peer& peer) override;
+    void on_other_side_gone(Peer& peer) override { throttle_.let_go(peer); }
+    bool on_room(Peer& sender) override { return delivery_.deliver_held(sender); }
     void on_in_flight_full(Peer& peer) override { throttle_.watch(peer); }
     void on_in_flight_less(Peer& peer) override { throttle_.unwatch(peer); }
     void on_no_room(Peer& peer, std::size_t bytes) override { throttle_.hold_for_bus(peer, bytes); }

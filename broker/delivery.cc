@@ -96,7 +96,6 @@ void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route
     const bool eavesdropping = !message.header.destination.empty();
     Audience audience(state_, receivers);
     std::vector<PeerId> behind;
-    std::size_t without_room = 0;
     for (const PeerId id : receivers) {
         Peer* receiver = state_.peers.find(id);
         if (!receiver || receiver == route.addressed) continue;
@@ -110,15 +109,51 @@ void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route
                                       ? Admission::copy_to_eavesdropper(message, *receiver)
                                       : admission_.copy(message, cause, *receiver, audience);
         if (admitted == Admitted::ReceiverGone) behind.push_back(id);
-        if (admitted == Admitted::TooMuch) ++without_room;
     }
+    if (!audience.waiting().empty()) admission_.keep(message, *cause, audience);
     receivers_ = std::move(receivers);
-    const std::uint32_t serial = message.header.serial;
-    if (without_room > 0 && cause && cause == route.sender)
-        send_error(
-            *cause, serial, bus::error_name::kLimitsExceeded,
-            fmt::format("{} of those who listen have no room for so long a message", without_room));
     end_those_behind(behind);
+}
+
+bool Delivery::deliver_held(Peer& sender) {
+    work_for(&sender);
+    for (const HeldMessage& held : admission_.take_held(sender))
+        if (!sender.is_retired()) deliver_again(sender, held);
+    work_for(nullptr);
+    return !sender.is_retired() && !admission_.holds_any(sender);
+}
+
+/// Policy was asked when it came.
+void Delivery::deliver_again(Peer& sender, const HeldMessage& held) {
+    const bus::OutgoingMessage message = held.message();
+    const bool is_to_one = held.kind() == HeldKind::ToOne;
+    Audience audience(state_, held.receivers());
+    std::vector<PeerId> behind;
+    bool is_gone = false;
+    for (const PeerId id : held.waiting()) {
+        Peer* const receiver = state_.peers.find(id);
+        if (!receiver) {
+            is_gone = is_to_one;
+            continue;
+        }
+        const Admitted admitted =
+            is_to_one ? admission_.to_one(message, sender, *receiver, MessageUse::OneWay)
+                      : admission_.copy(message, &sender, *receiver, audience);
+        if (admitted == Admitted::ReceiverGone) behind.push_back(id);
+    }
+    if (!audience.waiting().empty()) admission_.keep(message, sender, audience);
+    end_those_behind(behind);
+    const bool is_from_sender = message.header.sender == sender.unique_name();
+    if ((!is_gone && (!is_to_one || behind.empty())) || !is_from_sender || sender.is_retired())
+        return;
+    const ErrorReply error = receiver_gone(message.header);
+    send_error(sender, message.header.serial, error.error_name, error.text);
+}
+
+ErrorReply Delivery::receiver_gone(const bus::Header& header) {
+    return {bus::error_name::kServiceUnknown,
+            fmt::format("{} has been disconnected because its message queue was full",
+                        header.destination)};
 }
 
 /// What follows from the end of a peer is told in the same buffers as what the driver says, so this

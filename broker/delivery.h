@@ -46,6 +46,11 @@ public:
     /// and each receiver pays for itself.
     void broadcast(const bus::OutgoingMessage& message, const Route& route, Peer* cause);
 
+    /// What is held of `sender`, as far as there is room now. True: nothing is held of it any more.
+    bool deliver_held(Peer& sender);
+    /// For the sender of a message whose receiver has been disconnected for its full queue.
+    [[nodiscard]] static ErrorReply receiver_gone(const bus::Header& header);
+
     /// The body of the next message of the driver; fill it, then call one of those below.
     bus::WireWriter& start_body() { return builder_.start_body(); }
     /// Serial, sender, destination and flags are set here. To `receiver` alone; it pays.
@@ -68,6 +73,7 @@ public:
 private:
     [[nodiscard]] bool may_have(const bus::OutgoingMessage& message, const Passage& passage);
     void charge_copy(const bus::OutgoingMessage& message);
+    void deliver_again(Peer& sender, const HeldMessage& held);
     void end_those_behind(const std::vector<PeerId>& receivers);
     void deliver_to_monitor(const bus::OutgoingMessage& message, Peer& monitor);
     void tell_monitors_of_refusal(const Passage& passage, const ErrorReply& refusal);

@@ -172,8 +172,7 @@ bus::Result<void, ErrorReply> Dispatcher::enqueue(const Passage& passage,
     Peer& receiver = *passage.receiver;
     switch (delivery_.deliver(message, sender, receiver, use_of(passage))) {
         case Admitted::Queued:
-        case Admitted::Dropped: return {};
-        case Admitted::TooMuch: return bus::Unexpected{judge_.full_queue(passage)};
+        case Admitted::Held: return {};
         case Admitted::CallRefused:
             state_.replies.take({sender.id(), receiver.id(), message.header.serial});
             return bus::Unexpected{judge_.full_queue(passage)};
@@ -187,9 +186,7 @@ bus::Result<void, ErrorReply> Dispatcher::enqueue(const Passage& passage,
     }
     ++state_.counts.disconnected_receivers;
     retirer_.retire(receiver, Admission::reason_to_end(receiver));
-    return refuse(bus::error_name::kServiceUnknown,
-                  fmt::format("{} has been disconnected because its message queue was full",
-                              message.header.destination));
+    return bus::Unexpected{Delivery::receiver_gone(message.header)};
 }
 
 bus::Result<void, ErrorReply> Dispatcher::charge_reply(Peer& caller, const AwaitedReply& awaited) {

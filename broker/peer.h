@@ -38,6 +38,8 @@ public:
     virtual void on_message(Peer& peer, const bus::Message& message) = 0;
     /// The peer broke the protocol, was too slow or was refused: log it and retire it.
     virtual void on_violation(Peer& peer, std::string_view what) = 0;
+    /// The other side is gone; there may be something left of what it has sent.
+    virtual void on_other_side_gone(Peer& peer) = 0;
     /// End of stream: nothing more will come.
     virtual void on_hang_up(Peer& peer) = 0;
     /// Its messages under way fill max_incoming_bytes, and it is not read; or it is again.

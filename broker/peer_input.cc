@@ -53,14 +53,7 @@ void PeerInput::on_readable() {
 
 void PeerInput::on_hang_up() {
     hung_up_ = true;
-    // Before the cookie has come, what it says can't be taken, so it is not read either.
-    const auto kept = static_cast<std::uint8_t>(Gate::Cookie);
-    if (is_open() || closed_gates_ == kept) return;
-    closed_gates_ &= kept;
-    if (!is_open()) return;
-    has_backlog_ = true;
-    owner_.on_gate();
-    environment_.turns.wait(*this);
+    open(Gate::InFlight);
 }
 
 void PeerInput::fail(int error) {
@@ -79,7 +72,7 @@ void PeerInput::stop() {
 }
 
 void PeerInput::close(Gate gate) {
-    if (stopped_ || (hung_up_ && gate != Gate::Cookie)) return;
+    if (stopped_ || (hung_up_ && gate == Gate::InFlight)) return;
     const bool was_open = is_open();
     closed_gates_ |= static_cast<std::uint8_t>(gate);
     if (was_open) owner_.on_gate();

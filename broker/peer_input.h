@@ -71,8 +71,8 @@ public:
 
     /// The socket has something.
     void on_readable();
-    /// The other side is gone: what is left in the socket is bounded, so better to let it through
-    /// the gates than to keep the names of the dead until others have caught up.
+    /// The other side is gone: what is left in the socket is bounded, so it need not wait until
+    /// what came before has left the bus. Where its receivers have no room it does.
     void on_hang_up();
     /// Ends the peer with that errno when its turn comes: whoever is at work now may still use it.
     void fail(int error);

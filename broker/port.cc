@@ -52,8 +52,7 @@ void Port::push(const bus::OutgoingMessage& message, const bus::Ref<InFlight>& p
 }
 
 bool Port::has_room_for(const InFlight& payer, std::size_t bytes) {
-    const Account& account = payer.payer()->account();
-    return !account.share(Resource::Bytes).check(bytes) && !shares_.check(account, bytes, 0);
+    return !shares_.check(payer.payer()->account(), bytes, 0);
 }
 
 void Port::append(const bus::OutgoingMessage& message,

@@ -56,7 +56,7 @@ public:
                                     const bus::Ref<InFlight>& payer);
     /// The same beyond what the payer may have here or on the bus: the caller sees to a bound.
     void push(const bus::OutgoingMessage& message, const bus::Ref<InFlight>& payer);
-    /// Whether offer() would take a message of that size from `payer`.
+    /// Whether `payer` may have `bytes` more here; the bus is not asked.
     [[nodiscard]] bool has_room_for(const InFlight& payer, std::size_t bytes);
     /// Bytes of the auth dialogue, charged to nobody: bounded there.
     void push_bytes(std::span<const std::byte> bytes);

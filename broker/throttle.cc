@@ -32,10 +32,13 @@ std::uint64_t milliseconds(bus::Duration duration) {
 
 }  // namespace
 
-Throttle::Throttle(BusState& state, PeerRetirer& retirer)
-    : state_(state), retirer_(retirer), watch_(state.loop, [this] { look_for_stuck(); }) {}
+Throttle::Throttle(BusState& state, PeerRetirer& retirer, HeldSenderHandler& handler)
+    : state_(state),
+      retirer_(retirer),
+      handler_(handler),
+      watch_(state.loop, [this] { look_for_stuck(); }) {}
 
-void Throttle::hold(Peer& sender, Peer& receiver, std::uint64_t bytes) {
+Throttle::Reading Throttle::hold(Peer& sender, Peer& receiver, std::uint64_t bytes) {
     Held& record = held(sender);
     const bool is_new = std::find(record.receivers.begin(), record.receivers.end(),
                                   receiver.id()) == record.receivers.end();
@@ -43,11 +46,18 @@ void Throttle::hold(Peer& sender, Peer& receiver, std::uint64_t bytes) {
         record.receivers.push_back(receiver.id());
         queues_[receiver.id()].senders.push_back(sender.id());
     }
-    record.beyond_share += bytes;
-    if (record.beyond_share <= kCircleAllowance && closes_circle(sender.id(), receiver.id()))
-        return;
+    if (record.beyond_share + bytes <= kCircleAllowance &&
+        closes_circle(sender.id(), receiver.id())) {
+        record.beyond_share += bytes;
+        return Reading::GoesOn;
+    }
+    record.wanted = std::max(record.wanted, bytes);
     stop_reading(sender, record);
-    if (!is_new) return;
+    if (is_new) log_throttled(sender, receiver);
+    return Reading::Stopped;
+}
+
+void Throttle::log_throttled(const Peer& sender, const Peer& receiver) {
     state_.log.info(kThrottleLog,
                     "Throttled {} ({}): its part of the queue of {} ({}) is full ({} bytes queued, "
                     "max_outgoing_bytes={})",
@@ -58,7 +68,7 @@ void Throttle::hold(Peer& sender, Peer& receiver, std::uint64_t bytes) {
 
 void Throttle::hold_for_bus(Peer& sender, std::uint64_t bytes) {
     Held& record = held(sender);
-    record.wanted = bytes;
+    record.wanted = std::max(record.wanted, bytes);
     if (!record.waits_for_bus) {
         record.waits_for_bus = true;
         for_bus_.push_back(sender.id());
@@ -110,6 +120,8 @@ void Throttle::run_task() {
     for (const PeerId receiver : std::exchange(drained_, {}))
         settle(receiver);
     settle_bus();
+    for (const PeerId sender : std::exchange(free_, {}))
+        release(sender);
 }
 
 /// Lets those go on for whom there is room.
@@ -120,8 +132,9 @@ void Throttle::settle(PeerId receiver) {
     queue->second.is_drained = false;
     const auto senders = queue->second.senders;
     for (const PeerId sender : senders) {
-        Peer* const waiting = state_.peers.find(sender);
-        if (waiting && !peer->port().has_room_for(*waiting->in_flight(), kRoomToGoOn) &&
+        const Peer* const waiting = state_.peers.find(sender);
+        const auto wanted = std::max<std::uint64_t>(held_.at(sender).wanted, kRoomToGoOn);
+        if (waiting && !peer->port().has_room_for(*waiting->in_flight(), wanted) &&
             !peer->port().empty())
             continue;
         if (leave_queue(sender, receiver)) release_if_free(sender);
@@ -157,31 +170,63 @@ bool Throttle::leave_queue(PeerId sender, PeerId receiver) {
     return left;
 }
 
+/// What is held of it may wake others, so that is done when the turn is over.
 void Throttle::release_if_free(PeerId sender) {
     const auto record = held_.find(sender);
+    if (record == held_.end() || is_waiting(record->second)) return;
+    if (std::exchange(record->second.is_free, true)) return;
+    free_.push_back(sender);
+    state_.loop.at_end_of_turn(*this);
+}
+
+bool Throttle::is_waiting(const Held& held) {
+    return !held.receivers.empty() || held.waits_for_bus || held.waits_for_own;
+}
+
+void Throttle::release(PeerId sender) {
+    const auto record = held_.find(sender);
     if (record == held_.end()) return;
-    const Held& held = record->second;
-    if (!held.receivers.empty() || held.waits_for_bus || held.waits_for_own) return;
-    const auto waited = state_.loop.now() - record->second.since;
+    record->second.is_free = false;
+    if (is_waiting(record->second)) return;
+    const auto since = record->second.since;
     const bool was_stopped = record->second.is_stopped;
     held_.erase(record);
     Peer* const peer = state_.peers.find(sender);
     if (!peer || !was_stopped) return;
+    if (!handler_.on_room(*peer)) {
+        // It has not been read in between.
+        if (const auto again = held_.find(sender); again != held_.end())
+            again->second.since = since;
+        return;
+    }
     peer->go_on_reading();
-    if (waited > kSameFlood)
+    if (const auto waited = state_.loop.now() - since; waited > kSameFlood)
         state_.log.info(kThrottleLog, "{} ({}) goes on after {} ms", peer->unique_name(),
                         peer->describe(), milliseconds(waited));
+}
+
+void Throttle::let_go(const Peer& sender) {
+    if (!sender.has_id()) return;
+    const auto record = held_.find(sender.id());
+    if (record == held_.end()) return;
+    leave_all(sender.id(), record->second);
+    release_if_free(sender.id());
+}
+
+void Throttle::leave_all(PeerId sender, Held& record) {
+    const auto receivers = record.receivers;
+    for (const PeerId receiver : receivers)
+        (void)leave_queue(sender, receiver);
+    if (std::exchange(record.waits_for_bus, false)) std::erase(for_bus_, sender);
+    record.waits_for_own = false;
 }
 
 void Throttle::forget(const Peer& peer) {
     if (!peer.has_id()) return;
     const PeerId id = peer.id();
     if (const auto record = held_.find(id); record != held_.end()) {
-        const auto receivers = record->second.receivers;
-        for (const PeerId receiver : receivers)
-            (void)leave_queue(id, receiver);
-        std::erase(for_bus_, id);
-        held_.erase(id);
+        leave_all(id, record->second);
+        held_.erase(record);
     }
     if (const auto queue = queues_.find(id); queue != queues_.end()) {
         const auto senders = queue->second.senders;
@@ -216,6 +261,7 @@ bool Throttle::closes_circle(PeerId sender, PeerId receiver) const {
 void Throttle::look_for_stuck() {
     end_stuck_receivers();
     end_largest_stuck_queue();
+    end_the_dead();
     // Whatever has been missed.
     std::vector<PeerId> receivers;
     for (const auto& [receiver, queue] : queues_)
@@ -269,6 +315,21 @@ void Throttle::end_largest_stuck_queue() {
         });
         if (largest) end(*largest, "others wait for room on the bus");
     }
+}
+
+/// Who has hung up is kept while its last messages find no room, with its names; not for ever.
+void Throttle::end_the_dead() {
+    const auto timeout = state_.settings.limits.stuck_timeout;
+    std::vector<Peer*> dead;
+    for (const auto& [id, record] : held_) {
+        Peer* const peer = state_.peers.find(id);
+        if (peer && peer->has_hung_up() && state_.loop.now() - record.since >= timeout)
+            dead.push_back(peer);
+    }
+    for (Peer* const peer : dead)
+        retirer_.retire(*peer, fmt::format("it has hung up, and for {} ms there has been no room "
+                                           "for what it had sent (stuck_timeout={}ms)",
+                                           timeout.count(), timeout.count()));
 }
 
 void Throttle::end(Peer& receiver, std::string_view whose) {

@@ -26,6 +26,16 @@
 
 namespace buzon::broker {
 
+/// A sender that was not read.
+class HeldSenderHandler {
+public:
+    /// There may be room for what is held of it. False: there is none, and it has been held again.
+    virtual bool on_room(Peer& sender) = 0;
+
+protected:
+    ~HeldSenderHandler() = default;
+};
+
 /// Ends a peer; what follows from that (names, replies) is the broker's affair.
 class PeerRetirer {
 public:
@@ -54,18 +64,22 @@ public:
     /// What a sender in a circle may have beyond its shares.
     static constexpr std::uint64_t kCircleAllowance = 256 * 1024;
 
-    Throttle(BusState& state, PeerRetirer& retirer);
+    Throttle(BusState& state, PeerRetirer& retirer, HeldSenderHandler& handler);
 
-    /// `sender`, who has just been allowed `bytes` beyond its share, is not read until the queue of
-    /// `receiver` has room for it. It may wait for its own: for what the driver answers.
-    void hold(Peer& sender, Peer& receiver, std::uint64_t bytes);
-    /// The same until the bus has room for `bytes` of it.
+    enum class Reading : std::uint8_t { GoesOn, Stopped };
+    /// The queue of `receiver` has no room for `bytes` of `sender`. Stopped: it is not read until
+    /// there is. GoesOn: see "Circles"; the message has to be queued beyond its share.
+    /// It may wait for its own queue: for what the driver answers.
+    Reading hold(Peer& sender, Peer& receiver, std::uint64_t bytes);
+    /// The bus has no room for `bytes` of it.
     void hold_for_bus(Peer& sender, std::uint64_t bytes);
     /// It is not read anyway, until its own messages have left: it waits for their receivers.
     void watch(Peer& sender);
     void unwatch(const Peer& sender);
     /// Something has left its queue.
     void on_drained(const Peer& receiver);
+    /// It has hung up: what it has sent need not wait for room in queues that others leave free.
+    void let_go(const Peer& sender);
     /// It is gone: it waits for nobody, and nobody for it.
     void forget(const Peer& peer);
 
@@ -88,10 +102,11 @@ private:
         std::vector<PeerId> receivers;
         bus::TimePoint since;
         std::uint64_t beyond_share = 0;
-        std::uint64_t wanted = 0;  // of the bus
+        std::uint64_t wanted = 0;  // room for the longest message of those held
         bool waits_for_bus = false;
         bool waits_for_own = false;
         bool is_stopped = false;
+        bool is_free = false;  // stands in free_
     };
     struct Queue {
         std::vector<PeerId> senders;
@@ -100,11 +115,16 @@ private:
 
     void run_task() override;
     Held& held(Peer& sender);
+    void log_throttled(const Peer& sender, const Peer& receiver);
     void stop_reading(Peer& sender, Held& held);
     void settle(PeerId receiver);
     void settle_bus();
     [[nodiscard]] bool leave_queue(PeerId sender, PeerId receiver);
     void release_if_free(PeerId sender);
+    [[nodiscard]] static bool is_waiting(const Held& held);
+    void release(PeerId sender);
+    void leave_all(PeerId sender, Held& record);
+    void end_the_dead();
     [[nodiscard]] bool closes_circle(PeerId sender, PeerId receiver) const;
 
     void look_for_stuck();
@@ -115,11 +135,13 @@ private:
 
     BusState& state_;
     PeerRetirer& retirer_;
+    HeldSenderHandler& handler_;
     bus::Timer watch_;
     std::unordered_map<PeerId, Held> held_;
     std::unordered_map<PeerId, Queue> queues_;
     std::vector<PeerId> drained_;
     std::vector<PeerId> for_bus_;
+    std::vector<PeerId> free_;
     ThrottleCounts counts_;
 };
 

@@ -60,8 +60,7 @@ enum class Remedy : std::uint8_t {
     /// After a last attempt to write its queue; logged and counted. The others are not concerned.
     DisconnectReceiver,
     /// PortShares::force(): until its bound is reached the receiver gets time to catch up, at
-    /// nobody's cost
-    /// but that of others who send to it.
+    /// nobody's cost but that of others who send to it.
     QueueBeyondShare,
 };
 

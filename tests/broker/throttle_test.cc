@@ -330,26 +330,6 @@ TEST_F(Flood, WhoMakesTheDriverTellAnotherPaysForThat) {
     EXPECT_EQ(innocent.bytes(), 0U);
 }
 
-TEST_F(Flood, ALongMessageThatFindsNoRoomIsRefusedAndNotQueued) {
-    auto stalled = RawClient::on(bus_);
-    auto other = RawClient::on(bus_);
-    flood_one_way(sender_, stalled);
-    const auto before = queued_for(stalled);
-    const auto bytes = other.make({.type = bus::MessageType::Signal,
-                                   .path = "/",
-                                   .interface = "a.b",
-                                   .member = "M",
-                                   .destination = stalled.name(),
-                                   .signature = "s"},
-                                  std::string(1'100'000, 'x'));
-    for (std::size_t sent = 0; sent < bytes.size();) {
-        sent += other.send(std::span(bytes).subspan(sent));
-        bus_.settle();
-    }
-    EXPECT_EQ(other.next_reply().error_name, bus::error_name::kLimitsExceeded);
-    EXPECT_EQ(queued_for(stalled), before);
-}
-
 TEST_F(Flood, APausedMonitorTakesNobodysRoomAndIsDisconnected) {
     auto monitor = RawClient::on(bus_);
     monitor.call("BecomeMonitor", "asu", "", "org.freedesktop.DBus.Monitoring");

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Messages that wait with their senders until their receivers have room: a one-way call, a signal,
+// a broadcast of which some receivers have their copy already. While one waits its sender is not
+// read, so there is one for each sender, and what the driver says because of it.
+// Invariant: bytes are owned and charged to the sender, as far as its account has room: beyond that
+// they are few, or shared with copies that are charged.
+// Source: DESIGN, section 5.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "broker/in_flight.h"
+#include "broker/peer_id.h"
+#include "bus/message.h"
+
+namespace buzon::broker {
+
+enum class HeldKind : std::uint8_t { ToOne, Broadcast };
+
+class HeldMessage {
+public:
+    /// `receivers`: of a broadcast all who get it, so that it can be seen whether most keep up.
+    HeldMessage(const bus::OutgoingMessage& message,
+                HeldKind kind,
+                std::vector<PeerId> receivers,
+                std::vector<PeerId> waiting);
+
+    [[nodiscard]] HeldKind kind() const { return kind_; }
+    [[nodiscard]] const std::vector<PeerId>& receivers() const { return receivers_; }
+    /// Those of them who have no copy yet.
+    [[nodiscard]] const std::vector<PeerId>& waiting() const { return waiting_; }
+    /// Valid as long as this.
+    [[nodiscard]] bus::OutgoingMessage message() const;
+    [[nodiscard]] std::size_t held_bytes() const;
+
+    /// Charges it to `sender`, if that has room.
+    void charge_to(const bus::Ref<InFlight>& sender);
+    void release_charge() { charge_.reset(); }
+
+private:
+    HeldKind kind_;
+    std::vector<PeerId> receivers_;
+    std::vector<PeerId> waiting_;
+    std::vector<std::byte> own_head_;
+    std::vector<std::byte> own_body_;
+    std::span<const std::byte> head_;
+    std::span<const std::byte> body_;
+    bus::Header header_;
+    bus::Ref<const bus::Block> head_owner_;
+    bus::Ref<const bus::Block> body_owner_;
+    bus::Ref<const bus::DescriptorSet> descriptors_;
+    std::optional<InFlightCharge> charge_;
+};
+
+class HeldMessages {
+public:
+    /// Behind those of the same sender that wait already.
+    void keep(PeerId sender, HeldMessage message) { of_[sender].push_back(std::move(message)); }
+    /// All of `sender`, in their order; they are kept no more.
+    [[nodiscard]] std::vector<HeldMessage> take(PeerId sender);
+    [[nodiscard]] bool holds_any(PeerId sender) const {
+        return !of_.empty() && of_.contains(sender);
+    }
+    /// Whether one of `sender` waits for `receiver`, behind which the next one has to wait.
+    [[nodiscard]] bool holds(PeerId sender, PeerId receiver) const {
+        return !of_.empty() && is_held(sender, receiver);
+    }
+
+private:
+    [[nodiscard]] bool is_held(PeerId sender, PeerId receiver) const;
+
+    std::unordered_map<PeerId, std::vector<HeldMessage>> of_;
+};
+
+}  // namespace buzon::broker

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+// Messages that find no room and wait with their senders: broker/held_messages.h, on a whole
+// broker. Nothing is lost, nothing comes twice, and everything in its order.
+#include "broker/held_messages.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <iterator>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/support/test_broker.h"
+
+namespace buzon::broker {
+namespace {
+
+using std::chrono_literals::operator""s;
+using testing::AllOf;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using tests::RawClient;
+using tests::Received;
+using tests::TestBroker;
+
+/// A client that sends numbered messages, as fast as its socket takes them.
+class Sender {
+public:
+    Sender(TestBroker& bus, bus::MessageFields fields) : bus_(bus), fields_(fields) {
+        fields_.path = "/";
+        fields_.interface = "a.b";
+        fields_.member = "M";
+        fields_.signature = "s";
+    }
+    /// `bytes`: of its text, with the number in front.
+    void add(std::size_t bytes = 2000) {
+        std::string text = std::to_string(count_++) + ' ';
+        text.resize(std::max(bytes, text.size()), 'x');
+        const auto message = client.make(fields_, text);
+        left_.insert(left_.end(), message.begin(), message.end());
+    }
+    /// Sends what the socket takes. Returns whether everything has gone.
+    bool send() {
+        for (std::size_t part = 1; part > 0 && !left_.empty();) {
+            part = client.send(left_);
+            left_.erase(left_.begin(), left_.begin() + static_cast<std::ptrdiff_t>(part));
+            bus_.settle();
+        }
+        return left_.empty();
+    }
+    /// Sends messages until the bus reads no more.
+    void flood(std::size_t bytes = 2000) {
+        do
+            add(bytes);
+        while (send());
+    }
+    [[nodiscard]] int count() const { return count_; }
+
+private:
+    TestBroker& bus_;
+    bus::MessageFields fields_;
+    std::vector<std::byte> left_;
+    int count_ = 0;
+
+public:
+    RawClient client = RawClient::on(bus_);
+};
+
+/// The numbers of the messages of `member` M among `received`.
+void add_numbers(std::vector<int>& numbers, const std::vector<Received>& received) {
+    for (const Received& each : received)
+        if (each.member == "M") numbers.push_back(std::stoi(each.text()));
+}
+
+std::vector<int> numbers_up_to(int count) {
+    std::vector<int> all;
+    for (int i = 0; i < count; ++i)
+        all.push_back(i);
+    return all;
+}
+
+/// Reads until nothing more comes.
+std::vector<Received> drain(RawClient& client) {
+    std::vector<Received> all;
+    for (std::size_t more = 1; more > 0;) {
+        auto part = client.take_all();
+        more = part.size();
+        std::move(part.begin(), part.end(), std::back_inserter(all));
+    }
+    return all;
+}
+
+class Held : public testing::Test {
+protected:
+    [[nodiscard]] Sender one_way_to(const RawClient& receiver) {
+        return {bus_,
+                {.type = bus::MessageType::MethodCall,
+                 .flags = bus::kFlagNoReplyExpected,
+                 .destination = receiver.name()}};
+    }
+    [[nodiscard]] Sender signals_to(const RawClient& receiver) {
+        return {bus_, {.type = bus::MessageType::Signal, .destination = receiver.name()}};
+    }
+    [[nodiscard]] Sender broadcasts() { return {bus_, {.type = bus::MessageType::Signal}}; }
+    RawClient subscriber() {
+        auto client = RawClient::on(bus_);
+        client.call("AddMatch", "s", "interface='a.b'");
+        client.take_all();
+        return client;
+    }
+    [[nodiscard]] const Peer* peer_of(const RawClient& client) const {
+        return bus_.state().peers.find(client.name());
+    }
+    [[nodiscard]] std::uint64_t held_by_bus() const {
+        return bus_.state().accounts.bus().held(Resource::Bytes);
+    }
+
+    static constexpr std::uint64_t kBound = 400'000;
+    TestBroker bus_{"<limit name='max_outgoing_bytes'>400000</limit>"};
+    RawClient receiver_ = RawClient::on(bus_);
+};
+
+TEST_F(Held, EveryOneWayMessageArrivesOnceAndInItsOrder) {
+    auto sender = one_way_to(receiver_);
+    sender.flood();
+    EXPECT_LT(peer_of(receiver_)->port().queued_bytes(), kBound);
+    std::vector<int> received;
+    while (!sender.send())
+        add_numbers(received, receiver_.take_all());
+    while (static_cast<int>(received.size()) < sender.count()) {
+        const auto before = received.size();
+        add_numbers(received, receiver_.take_all());
+        ASSERT_GT(received.size(), before) << "nothing more comes";
+    }
+    EXPECT_EQ(received, numbers_up_to(sender.count()));
+    EXPECT_THAT(sender.client.take_all(), IsEmpty()) << "no error";
+    EXPECT_EQ(held_by_bus(), 0U);
+}
+
+TEST_F(Held, AMessageLongerThanTheRoomWaitsInsteadOfBeingRefused) {
+    auto first = signals_to(receiver_), other = signals_to(receiver_);
+    first.flood();
+    const auto before = peer_of(receiver_)->port().queued_bytes();
+    other.add(1'100'000);
+    EXPECT_TRUE(other.send());
+    EXPECT_EQ(peer_of(receiver_)->port().queued_bytes(), before) << "it is not queued";
+    EXPECT_GT(peer_of(other.client)->in_flight()->bytes(), 1'100'000U) << "but charged";
+    EXPECT_THAT(drain(receiver_), Contains(testing::Field(&Received::sender, other.client.name())));
+    EXPECT_THAT(other.client.take_all(), IsEmpty());
+}
+
+TEST_F(Held, ABroadcastReachesEachSubscriberOnceAlthoughTheyReadAtDifferentTimes) {
+    auto quick = subscriber(), slow = subscriber();
+    auto sender = broadcasts();
+    std::vector<int> to_quick, to_slow;
+    for (int i = 0; i < 5; ++i) {
+        sender.flood();
+        EXPECT_GT(peer_of(slow)->port().queued_bytes(), kBound / 4);
+        add_numbers(to_quick, drain(quick));
+        add_numbers(to_slow, drain(slow));
+        while (!sender.send()) {
+            add_numbers(to_slow, drain(slow));
+            add_numbers(to_quick, drain(quick));
+        }
+    }
+    add_numbers(to_quick, drain(quick));
+    add_numbers(to_slow, drain(slow));
+    EXPECT_EQ(to_quick, numbers_up_to(sender.count()));
+    EXPECT_EQ(to_slow, numbers_up_to(sender.count()));
+    EXPECT_EQ(held_by_bus(), 0U);
+}
+
+TEST_F(Held, WhatASenderLeftBehindArrivesAsThereIsRoomAndThenItIsGone) {
+    auto crowd = one_way_to(receiver_);
+    crowd.flood();
+    // More than the queue has room for, in the socket when its sender closes it.
+    auto sender = one_way_to(receiver_);
+    for (int i = 0; i < 40; ++i)
+        sender.add(100'000);
+    sender.send();
+    const std::string name = sender.client.name();
+    sender.client.close();
+    bus_.settle();
+    std::vector<int> of_sender;
+    for (const Received& each : drain(receiver_))
+        if (each.sender == name) of_sender.push_back(std::stoi(each.text()));
+    EXPECT_THAT(of_sender, Not(IsEmpty()));
+    EXPECT_EQ(of_sender, numbers_up_to(static_cast<int>(of_sender.size())));
+    EXPECT_EQ(bus_.state().peers.find(name), nullptr);
+    EXPECT_EQ(bus_.state().counts.dropped_messages, 0U);
+}
+
+TEST_F(Held, WhoHasHungUpWaitsOnlySoLongForAReceiverThatTakesNothing) {
+    auto crowd = one_way_to(receiver_);
+    crowd.flood();
+    auto sender = signals_to(receiver_);
+    sender.add(1'000'000);
+    EXPECT_TRUE(sender.send());
+    const std::string name = sender.client.name();
+    sender.client.close();
+    bus_.settle();
+    for (int i = 0; i < 10; ++i)
+        EXPECT_FALSE(bus_.turn()) << "the loop sleeps";
+    for (int i = 0; i < 30; ++i)
+        bus_.advance(1s);
+    EXPECT_EQ(bus_.state().peers.find(name), nullptr);
+    EXPECT_EQ(peer_of(receiver_), nullptr) << "it has kept others waiting";
+    EXPECT_EQ(peer_of(crowd.client)->in_flight()->bytes(), 0U);
+}
+
+TEST_F(Held, ASenderWhoseReceiverIsDisconnectedMeanwhileGetsAnError) {
+    auto sender = signals_to(receiver_);
+    sender.flood();
+    bus_.advance(1s);
+    receiver_.close();
+    bus_.settle();
+    std::vector<std::string> errors;
+    for (const Received& each : sender.client.take_all())
+        errors.push_back(each.error_name);
+    EXPECT_THAT(errors, AllOf(Not(IsEmpty()),
+                              testing::Each(std::string(bus::error_name::kServiceUnknown))));
+    EXPECT_EQ(peer_of(sender.client)->in_flight()->bytes(), 0U);
+}
+
+TEST_F(Held, WhoHasHungUpDoesNotWaitForEverForOneThatReadsALittleNowAndThen) {
+    auto crowd = one_way_to(receiver_);
+    crowd.flood();
+    auto sender = signals_to(receiver_);
+    sender.add(1'000'000);
+    EXPECT_TRUE(sender.send());
+    const std::string name = sender.client.name();
+    sender.client.close();
+    bus_.settle();
+    EXPECT_NE(bus_.state().peers.find(name), nullptr);
+    for (int i = 0; i < 30; ++i) {
+        std::array<std::byte, 5000> some{};
+        EXPECT_GT(::read(receiver_.socket(), some.data(), some.size()), 0);
+        bus_.advance(1s);
+    }
+    EXPECT_EQ(bus_.state().peers.find(name), nullptr);
+    EXPECT_NE(peer_of(receiver_), nullptr);
+    EXPECT_EQ(bus_.state().counts.dropped_messages, 1U);
+    EXPECT_THAT(bus_.log_lines(), Contains(AllOf(HasSubstr("Dropped a message of " + name),
+                                                 HasSubstr("for which 1 receivers"))));
+}
+
+}  // namespace
+}  // namespace buzon::broker
