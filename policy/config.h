@@ -62,6 +62,14 @@ struct Unenforced {
     std::string text;
 };
 
+/// <limits> for one user or one destination, of files of ours.
+struct SpecialLimits {
+    /// A user's name or number, not looked up; or a well-known name.
+    std::string subject;
+    Location location;
+    std::vector<LimitSetting> settings;
+};
+
 struct Config {
     SourceFiles files;
     /// `session`, `system` or anything else.
@@ -85,6 +93,9 @@ struct Config {
     /// In file order, includes at their place.
     std::vector<PolicyBlock> policies;
     Limits limits;
+    /// In file order: of two that say something about the same, the later one counts.
+    std::vector<SpecialLimits> user_limits;
+    std::vector<SpecialLimits> destination_limits;
 
     /// Directories whose change means that the configuration may have changed: those of
     /// <includedir>, existing or not. Files: see `files`.

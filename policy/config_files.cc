@@ -38,13 +38,6 @@ class BoundPassed : public ConfigError {
     using ConfigError::ConfigError;
 };
 
-std::size_t count_elements(const XmlElement& element) {
-    std::size_t count = 1;
-    for (const auto& child : element.children)
-        count += count_elements(child);
-    return count;
-}
-
 template <typename T>
 void append(std::vector<T>& to, std::vector<T>&& from) {
     to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
@@ -99,14 +92,6 @@ private:
     unsigned file_count_ = 0;
 };
 
-/// What a FileSource says with an errno, as a part of a sentence.
-std::string describe(int error) {
-    if (error == EISDIR) return "it is a directory";
-    if (error == EINVAL) return "it is not a regular file";
-    if (error == EFBIG) return fmt::format("it is over {} bytes long", kMaxXmlBytes);
-    return std::strerror(error);
-}
-
 std::string normal_form(const std::string& path) {
     return std::filesystem::path(path).lexically_normal().string();
 }
@@ -115,7 +100,8 @@ Config Loader::load(const std::string& given_path, ConfigRole role) {
     const std::string path = std::filesystem::absolute(given_path).string();
     const auto text = source_.read(path);
     if (!text) {
-        throw UnreadableFile(path, 0, 0, fmt::format("can't be read: {}", describe(text.error())),
+        throw UnreadableFile(path, 0, 0,
+                             fmt::format("can't be read: {}", describe_unreadable(text.error())),
                              text.error());
     }
     Config config;
@@ -190,9 +176,10 @@ std::optional<std::string> Loader::read(const IncludeRequest& request) {
     auto text = source_.read(request.path);
     if (text) return std::move(text).value();
     if (text.error() == ENOENT) return {};
-    throw UnreadableFile(request.from.path, request.element.line, request.element.column,
-                         fmt::format("can't read {}: {}", request.path, describe(text.error())),
-                         text.error());
+    throw UnreadableFile(
+        request.from.path, request.element.line, request.element.column,
+        fmt::format("can't read {}: {}", request.path, describe_unreadable(text.error())),
+        text.error());
 }
 
 void Loader::warn(const IncludeRequest& request, std::string_view text) {
@@ -271,6 +258,13 @@ bus::Result<std::vector<std::string>, int> DiskFiles::list(const std::string& di
     }
     if (error) return bus::Unexpected{error.value()};
     return names;
+}
+
+std::string describe_unreadable(int error) {
+    if (error == EISDIR) return "it is a directory";
+    if (error == EINVAL) return "it is not a regular file";
+    if (error == EFBIG) return fmt::format("it is over {} bytes long", kMaxXmlBytes);
+    return std::strerror(error);
 }
 
 Config load_config(const std::string& path,

@@ -45,6 +45,9 @@ protected:
     ~FileSource() = default;
 };
 
+/// What a FileSource says with an errno, as a part of a sentence.
+[[nodiscard]] std::string describe_unreadable(int error);
+
 /// The file system. Refuses directories (EISDIR), what else is not a regular file (EINVAL), and
 /// what is over 16 MiB (EFBIG).
 class DiskFiles final : public FileSource {

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "policy/limit_element.h"
 #include "policy/rule_parser.h"
 #include "policy/service_directories.h"
 
@@ -288,25 +289,8 @@ void BusconfigParser::policy(const XmlElement& element) {
 }
 
 void BusconfigParser::limit(const XmlElement& element) {
-    require_attributes_among(file_, element, {"name"});
-    const auto* name = element.attribute("name");
-    if (!name) fail(element, "<limit> needs a name");
-
-    const auto set = set_limit(config_.limits, *name, element.text);
-    if (set) return;
-    const auto meant = nearest_name(*name, limit_names());
-    switch (set.error()) {
-        case LimitError::UnknownName:
-            fail(element, fmt::format("there is no limit called \"{}\"{}", *name,
-                                      meant ? fmt::format("; did you mean {}?", *meant) : ""));
-        case LimitError::NotANumber:
-            fail(element,
-                 fmt::format("limit {}: \"{}\" is not a whole number", *name, element.text));
-        case LimitError::Negative:
-            fail(element, fmt::format("limit {}: {} is negative", *name, element.text));
-        case LimitError::TooLarge:
-            fail(element, fmt::format("limit {}: {} is too large", *name, element.text));
-    }
+    const auto [name, value] = parse_limit_element(file_, element, LimitScope::Any);
+    (void)set_limit(config_.limits, name, value);  // it is known to be right
 }
 
 void BusconfigParser::selinux(const XmlElement& element) {

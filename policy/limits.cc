@@ -22,13 +22,21 @@ struct LimitRow {
     std::string_view name;
     Field field;
     LimitScope scope = LimitScope::Any;
+    /// Besides everybody.
+    LimitSubject subject = LimitSubject::Everybody;
+    std::uint64_t least = 0;  // but for 0
 };
+
+constexpr auto kAny = LimitScope::Any;
+constexpr auto kOurs = LimitScope::OursOnly;
+constexpr auto kUser = LimitSubject::User;
+constexpr auto kDestination = LimitSubject::Destination;
 
 constexpr LimitRow kLimits[] = {
     {"max_incoming_bytes", &Limits::max_incoming_bytes},
     {"max_incoming_unix_fds", &Limits::max_incoming_unix_fds},
-    {"max_outgoing_bytes", &Limits::max_outgoing_bytes},
-    {"max_outgoing_unix_fds", &Limits::max_outgoing_unix_fds},
+    {"max_outgoing_bytes", &Limits::max_outgoing_bytes, kAny, kDestination},
+    {"max_outgoing_unix_fds", &Limits::max_outgoing_unix_fds, kAny, kDestination},
     {"max_message_size", &Limits::max_message_size},
     {"max_message_unix_fds", &Limits::max_message_unix_fds},
     {"service_start_timeout", &Limits::service_start_timeout},
@@ -37,18 +45,24 @@ constexpr LimitRow kLimits[] = {
     {"reply_timeout", &Limits::reply_timeout},
     {"max_completed_connections", &Limits::max_completed_connections},
     {"max_incomplete_connections", &Limits::max_incomplete_connections},
-    {"max_connections_per_user", &Limits::max_connections_per_user},
+    {"max_connections_per_user", &Limits::max_connections_per_user, kAny, kUser},
     {"max_pending_service_starts", &Limits::max_pending_service_starts},
-    {"max_names_per_connection", &Limits::max_names_per_connection},
-    {"max_match_rules_per_connection", &Limits::max_match_rules_per_connection},
-    {"max_replies_per_connection", &Limits::max_replies_per_connection},
+    {"max_names_per_connection", &Limits::max_names_per_connection, kAny, kUser},
+    {"max_match_rules_per_connection", &Limits::max_match_rules_per_connection, kAny, kUser},
+    {"max_replies_per_connection", &Limits::max_replies_per_connection, kAny, kUser},
     {"max_containers", &Limits::max_containers},
     {"max_containers_per_user", &Limits::max_containers_per_user},
     {"max_container_metadata_bytes", &Limits::max_container_metadata_bytes},
     {"max_connections_per_container", &Limits::max_connections_per_container},
-    {"stuck_timeout", &Limits::stuck_timeout, LimitScope::OursOnly},
-    {"message_timeout", &Limits::message_timeout, LimitScope::OursOnly},
-    {"max_bus_bytes", &Limits::max_bus_bytes, LimitScope::OursOnly},
+    {"stuck_timeout", &Limits::stuck_timeout, kOurs, kDestination},
+    {"message_timeout", &Limits::message_timeout, kOurs},
+    {"max_bus_bytes", &Limits::max_bus_bytes, kOurs},
+    {"max_connections_per_second", &Limits::max_connections_per_second, kOurs, kUser},
+    {"max_bytes_per_user", &Limits::max_bytes_per_user, kOurs, kUser, kLeastBytesPerUser},
+    {"max_unix_fds_per_user", &Limits::max_unix_fds_per_user, kOurs, kUser},
+    {"max_match_rules_per_user", &Limits::max_match_rules_per_user, kOurs, kUser},
+    {"max_names_per_user", &Limits::max_names_per_user, kOurs, kUser},
+    {"max_replies_per_user", &Limits::max_replies_per_user, kOurs, kUser},
 };
 
 constexpr std::uint64_t kMaxInt = std::numeric_limits<std::int32_t>::max();
@@ -107,27 +121,46 @@ void set(Limits& limits, const Field& field, std::uint64_t value) {
 
 }  // namespace
 
-bus::Result<void, LimitError> set_limit(Limits& limits,
-                                        std::string_view name,
-                                        std::string_view text,
-                                        LimitScope file) {
+bus::Result<LimitSetting, LimitError> parse_limit(std::string_view name,
+                                                  std::string_view text,
+                                                  LimitScope file) {
     const LimitRow* row = find_row(name);
     if (!row || (row->scope == LimitScope::OursOnly && file == LimitScope::Any))
         return bus::Unexpected{LimitError::UnknownName};
 
     const auto value = parse_number(text, maximum_of(row->field));
     if (!value) return bus::Unexpected{to_limit_error(value.error())};
-    set(limits, row->field, *value);
-    return {};
+    return make_limit(name, *value);
+}
+
+bus::Result<LimitSetting, LimitError> make_limit(std::string_view name, std::uint64_t value) {
+    const LimitRow* row = find_row(name);
+    if (!row) return bus::Unexpected{LimitError::UnknownName};
+    if (value > maximum_of(row->field)) return bus::Unexpected{LimitError::TooLarge};
+    if (value > 0 && value < row->least) return bus::Unexpected{LimitError::TooSmall};
+    return LimitSetting{row->name, value};
+}
+
+bool may_be_said_for(LimitSubject subject, std::string_view name) {
+    const LimitRow* row = find_row(name);
+    return row && (subject == LimitSubject::Everybody || row->subject == subject);
+}
+
+bus::Result<void, LimitError> set_limit(Limits& limits,
+                                        std::string_view name,
+                                        std::string_view text,
+                                        LimitScope file) {
+    const auto setting = parse_limit(name, text, file);
+    if (!setting) return bus::Unexpected{setting.error()};
+    return set_limit(limits, setting->name, setting->value);
 }
 
 bus::Result<void, LimitError> set_limit(Limits& limits,
                                         std::string_view name,
                                         std::uint64_t value) {
-    const LimitRow* row = find_row(name);
-    if (!row) return bus::Unexpected{LimitError::UnknownName};
-    if (value > maximum_of(row->field)) return bus::Unexpected{LimitError::TooLarge};
-    set(limits, row->field, value);
+    const auto setting = make_limit(name, value);
+    if (!setting) return bus::Unexpected{setting.error()};
+    set(limits, find_row(name)->field, value);
     return {};
 }
 
@@ -138,18 +171,25 @@ std::vector<std::string_view> limit_names(LimitScope file) {
     return names;
 }
 
+std::vector<std::string_view> limit_names(LimitSubject subject) {
+    std::vector<std::string_view> names;
+    for (const LimitRow& row : kLimits)
+        if (subject == LimitSubject::Everybody || row.subject == subject) names.push_back(row.name);
+    return names;
+}
+
 std::vector<std::pair<std::string_view, std::uint64_t>> listed(const Limits& limits) {
     std::vector<std::pair<std::string_view, std::uint64_t>> list;
-    for (const auto& [name, field, scope] : kLimits) {
-        if (const auto value = value_of(limits, field)) list.emplace_back(name, *value);
+    for (const LimitRow& row : kLimits) {
+        if (const auto value = value_of(limits, row.field)) list.emplace_back(row.name, *value);
     }
     return list;
 }
 
 std::vector<LimitChange> changed_limits(const Limits& before, const Limits& after) {
     std::vector<LimitChange> changes;
-    for (const auto& [name, field, scope] : kLimits) {
-        const LimitChange change{name, value_of(before, field), value_of(after, field)};
+    for (const LimitRow& row : kLimits) {
+        const LimitChange change{row.name, value_of(before, row.field), value_of(after, row.field)};
         if (change.before != change.after) changes.push_back(change);
     }
     return changes;

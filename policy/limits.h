@@ -50,14 +50,47 @@ struct Limits {
     Milliseconds message_timeout{60'000};
     /// Of all messages that the bus holds; 0: eight of the longest, in 256 MiB to 1 GiB.
     std::uint64_t max_bus_bytes = 0;
+    /// New ones of one program, once it has used up what it may have at once; 0: any number.
+    std::uint32_t max_connections_per_second = 1'000;
+    // What all connections of a user may have together, beside her share of it; 0: any amount.
+    /// In messages of hers that are under way.
+    std::uint64_t max_bytes_per_user = 0;
+    std::uint64_t max_unix_fds_per_user = 0;
+    std::uint32_t max_match_rules_per_user = 0;
+    std::uint32_t max_names_per_user = 0;
+    std::uint32_t max_replies_per_user = 0;
 
     friend bool operator==(const Limits&, const Limits&) = default;
 };
 
-enum class LimitError : std::uint8_t { UnknownName, NotANumber, Negative, TooLarge };
+/// The least that max_bytes_per_user can be, but for 0: less would keep everything waiting.
+inline constexpr std::uint64_t kLeastBytesPerUser = 131'072;
+
+enum class LimitError : std::uint8_t { UnknownName, NotANumber, Negative, TooLarge, TooSmall };
 
 /// Whose files a limit may stand in.
 enum class LimitScope : std::uint8_t { Any, OursOnly };
+
+/// For whom a limit may be said.
+enum class LimitSubject : std::uint8_t { Everybody, User, Destination };
+
+/// What one <limit> says.
+struct LimitSetting {
+    /// Of the table of limits, so that it lives for ever.
+    std::string_view name;
+    std::uint64_t value = 0;
+    friend bool operator==(const LimitSetting&, const LimitSetting&) = default;
+};
+
+/// What the limit that a file calls `name` would be, with the number that `text` spells.
+bus::Result<LimitSetting, LimitError> parse_limit(std::string_view name,
+                                                  std::string_view text,
+                                                  LimitScope file = LimitScope::Any);
+/// The same for a number; of any file.
+bus::Result<LimitSetting, LimitError> make_limit(std::string_view name, std::uint64_t value);
+
+/// Whether it may be said for one user or one destination as well.
+[[nodiscard]] bool may_be_said_for(LimitSubject subject, std::string_view name);
 
 /// Sets the limit that the file calls `name` to the number that `text` spells. On error nothing
 /// changes. `file`: Any, dbus-daemon reads it as well, so that our limits are unknown in it.
@@ -71,6 +104,8 @@ bus::Result<void, LimitError> set_limit(Limits& limits, std::string_view name, s
 
 /// What `file` may call each limit.
 [[nodiscard]] std::vector<std::string_view> limit_names(LimitScope file = LimitScope::Any);
+/// Those that may be said for such a subject, in files of ours.
+[[nodiscard]] std::vector<std::string_view> limit_names(LimitSubject subject);
 
 /// What the files call each limit, and its value; without those that are for ever.
 [[nodiscard]] std::vector<std::pair<std::string_view, std::uint64_t>> listed(const Limits& limits);

@@ -316,6 +316,13 @@ const std::string* XmlElement::attribute(std::string_view wanted) const {
     return found == attributes.end() ? nullptr : &found->value;
 }
 
+std::size_t count_elements(const XmlElement& element) {
+    std::size_t count = 1;
+    for (const auto& child : element.children)
+        count += count_elements(child);
+    return count;
+}
+
 XmlElement read_xml(std::string_view bytes, const std::string& file) {
     if (bytes.size() > kMaxXmlBytes) {
         throw ConfigError(file, 0, 0, fmt::format("over {} bytes long", kMaxXmlBytes));

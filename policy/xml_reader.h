@@ -36,6 +36,9 @@ struct XmlElement {
     [[nodiscard]] const std::string* attribute(std::string_view wanted) const;
 };
 
+/// With itself and all below it.
+[[nodiscard]] std::size_t count_elements(const XmlElement& element);
+
 /// The root element of `bytes`. `file` is for the texts of errors only.
 [[nodiscard]] XmlElement read_xml(std::string_view bytes, const std::string& file);
 

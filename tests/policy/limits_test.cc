@@ -57,7 +57,7 @@ TEST(SetLimit, TakesOursInOurFilesOnly) {
     EXPECT_TRUE(set_limit(limits, "stuck_timeout", "5000", LimitScope::OursOnly));
     EXPECT_EQ(limits.stuck_timeout, std::chrono::milliseconds(5000));
     EXPECT_TRUE(set_limit(limits, "max_message_size", "5", LimitScope::OursOnly));
-    EXPECT_EQ(limit_names(LimitScope::OursOnly).size(), limit_names().size() + 3);
+    EXPECT_EQ(limit_names(LimitScope::OursOnly).size(), limit_names().size() + 9);
 }
 
 TEST(SetLimit, TakesCsBases) {
