@@ -69,6 +69,10 @@ void Timer::disarm() {
     position_.reset();
 }
 
+EventLoop::EventLoop() : EventLoop([] { return Clock::now(); }) {
+    spinning_ = Spinning::Adaptive;
+}
+
 EventLoop::EventLoop(std::function<TimePoint()> clock)
     : clock_(std::move(clock)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
     if (!epoll_) fail("epoll_create1");
@@ -117,9 +121,10 @@ void EventLoop::run() {
 }
 
 bool EventLoop::turn(std::optional<Duration> timeout) {
-    now_.reset();
+    now_ = clock_();
+    if (turn_began_) turn_lengths_.add(*now_ - *turn_began_);
     const int count = wait(timeout);
-    now_.reset();
+    turn_began_ = now_;
     event_next_ = 0;
     event_count_ = count;
     run_left_over_tasks();
@@ -135,6 +140,7 @@ std::optional<Duration> EventLoop::time_to_first_timer() {
     return std::max(Duration::zero(), timers_.begin()->first - now());
 }
 
+/// Leaves in now_ when it returned.
 int EventLoop::wait(std::optional<Duration> timeout) {
     if (!next_.empty()) timeout = Duration::zero();
     if (spinning_ == Spinning::Adaptive && timeout != Duration::zero()) {
@@ -149,6 +155,7 @@ int EventLoop::wait(std::optional<Duration> timeout) {
         timeout_ms = static_cast<int>(std::min<std::int64_t>(whole, 60'000));
     }
     const int count = ::epoll_wait(epoll_.get(), events_.data(), kEventsPerTurn, timeout_ms);
+    now_ = clock_();
     if (count >= 0) return count;
     if (errno != EINTR) fail("epoll_wait");
     return 0;
@@ -160,7 +167,7 @@ int EventLoop::spin() {
         --sleeps_to_skip_;
         return 0;
     }
-    const TimePoint start = Clock::now();
+    const TimePoint start = now();
     for (TimePoint before = start; before - start < kSpinTime;) {
         const int count = ::epoll_wait(epoll_.get(), events_.data(), kEventsPerTurn, 0);
         if (count > 0) {
@@ -168,7 +175,8 @@ int EventLoop::spin() {
             return count;
         }
         ::sched_yield();
-        const TimePoint after = Clock::now();
+        const TimePoint after = clock_();
+        now_ = after;
         if (after - before > kLongYield) {
             sleeps_to_skip_ = kMaxSkippedSpins;
             return 0;

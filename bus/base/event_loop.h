@@ -3,7 +3,8 @@
 // A turn: wait, run left-over tasks, call the ready sources, fire due timers, run the tasks for the
 // end of the turn, dispose.
 // Invariant: nothing handed to dispose_later() dies before the callbacks of its turn are over.
-// Times are monotonic nanoseconds; now() is read once per turn and only when asked for.
+// Times are monotonic nanoseconds; the clock is read before and after each wait, and now() stays
+// what it was then until the turn is over.
 #pragma once
 
 #include <sys/epoll.h>
@@ -22,6 +23,7 @@
 #include "bus/base/file_descriptor.h"
 #include "bus/base/intrusive_list.h"
 #include "bus/base/result.h"
+#include "bus/base/turn_lengths.h"
 
 namespace buzon::bus {
 
@@ -92,8 +94,9 @@ public:
     /// How long a loop with traffic goes on asking before it sleeps.
     enum class Spinning : std::uint8_t { Off, Adaptive };
 
-    /// `clock` gives the time; tests pass their own.
-    explicit EventLoop(std::function<TimePoint()> clock = [] { return Clock::now(); });
+    EventLoop();
+    /// `clock` gives the time: for tests. Such a loop does not spin.
+    explicit EventLoop(std::function<TimePoint()> clock);
     EventLoop(const EventLoop&) = delete;
     EventLoop& operator=(const EventLoop&) = delete;
     EventLoop(EventLoop&&) = delete;
@@ -126,6 +129,9 @@ public:
     /// Called when a turn is over and nothing is half done; null: nobody.
     void set_after_turn(std::function<void()> after_turn) { after_turn_ = std::move(after_turn); }
     void set_spinning(Spinning spinning) { spinning_ = spinning; }
+    /// Of all turns that are over, without the time spent waiting. A turn ends when the next
+    /// begins.
+    [[nodiscard]] const TurnLengths& turn_lengths() const { return turn_lengths_; }
 
     void run();
     void stop() { stopping_ = true; }
@@ -159,7 +165,9 @@ private:
     std::unique_ptr<SignalSource> signals_;
     std::optional<TimePoint> now_;
     std::function<void()> after_turn_;
-    Spinning spinning_ = Spinning::Adaptive;
+    std::optional<TimePoint> turn_began_;
+    TurnLengths turn_lengths_;
+    Spinning spinning_ = Spinning::Off;
     unsigned spin_misses_ = 0;
     unsigned sleeps_to_skip_ = 0;
     bool stopping_ = false;

@@ -166,6 +166,40 @@ TEST_F(Loop, WhatIsDisposedOfLivesUntilTheTurnIsOver) {
     EXPECT_FALSE(alive);
 }
 
+TEST_F(Loop, LengthsOfTurnsAreCountedWithoutTheWaitBetweenThem) {
+    Ready source;
+    ASSERT_TRUE(loop_.add(source.reader.get(), EPOLLIN, source));
+    source.action = [&] { now_ += 100us; };
+    turn();
+    EXPECT_EQ(loop_.turn_lengths().total(), 0us) << "the first one has not ended yet";
+    source.action = [&] { now_ += 3ms; };
+    turn();
+    source.action = [&] { now_ += 2s; };
+    turn();
+    loop_.remove(source.reader.get(), source);
+    turn();
+    EXPECT_EQ(loop_.turn_lengths().total(), 100us + 3ms + 2s);
+
+    std::array<std::uint64_t, TurnLengths::kBounds.size() + 1> counts{};
+    counts[0] = 1;  // up to 100 us
+    counts[5] = 1;  // up to 5 ms
+    counts[13] = 1;
+    EXPECT_EQ(loop_.turn_lengths().counts(), counts);
+}
+
+TEST_F(Loop, WhatASourceDoesTakesNoTimeForOthersInTheSameTurn) {
+    const TimePoint before = now_;
+    TimePoint seen;
+    Ready source;
+    ASSERT_TRUE(loop_.add(source.reader.get(), EPOLLIN, source));
+    source.action = [&] {
+        now_ += 1ms;
+        seen = loop_.now();
+    };
+    turn();
+    EXPECT_EQ(seen, before);
+}
+
 TEST_F(Loop, SignalsArriveEvenIfTheyWereIgnoredAtTheStart) {
     std::signal(SIGHUP, SIG_IGN);
     std::vector<int> seen;
