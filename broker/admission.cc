@@ -70,7 +70,7 @@ Admitted Admission::to_one(const bus::OutgoingMessage& message,
                             .exhausted = queued.error().exhausted,
                             .receiver = state_of(receiver, queued.error().refusal.resource),
                             .sender_outranks_receiver = outranks(sender, receiver),
-                            .stuck_timeout = state_.settings.limits.stuck_timeout});
+                            .stuck_timeout = receiver.port().limits().stuck_timeout});
     }
     if (admitted == Admitted::Held) keep(message, sender, receiver);
     return admitted;
@@ -94,7 +94,7 @@ Admitted Admission::copy(const bus::OutgoingMessage& message,
                                    .receiver = state,
                                    .subscribers = audience.subscribers(),
                                    .sender_outranks_receiver = outranks(*cause, receiver),
-                                   .stuck_timeout = state_.settings.limits.stuck_timeout});
+                                   .stuck_timeout = receiver.port().limits().stuck_timeout});
     if (admitted == Admitted::Held) audience.note_waiting(receiver.id());
     return admitted;
 }
@@ -104,7 +104,7 @@ Admitted Admission::copy(const bus::OutgoingMessage& message,
 Admitted Admission::copy_of_nobody(const bus::OutgoingMessage& message,
                                    Peer& receiver,
                                    const ReceiverState& state) {
-    const bool is_stuck = state.since_drained >= state_.settings.limits.stuck_timeout;
+    const bool is_stuck = state.since_drained >= receiver.port().limits().stuck_timeout;
     if (state.queued / (is_stuck ? 1 : 2) >= state.bound) return Admitted::ReceiverGone;
     receiver.port().push(message, receiver.in_flight());
     return Admitted::Queued;

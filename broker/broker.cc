@@ -8,6 +8,8 @@
 #include <system_error>
 #include <utility>
 
+#include "broker/queue_bounds.h"
+
 namespace buzon::broker {
 
 namespace {
@@ -38,7 +40,7 @@ Broker::Broker(bus::EventLoop& loop,
              bus::random_hash_seed()),
       environment_{{loop, turns_, pool_, arena_, state_.settings.limits, auth_.cookies},
                    *this,
-                   bus::make_ref<PortPools>(port_limits(state_.settings.limits))},
+                   state_.port_pools},
       judge_(state_),
       throttle_(state_, *this, *this),
       admission_(state_, throttle_),
@@ -221,10 +223,11 @@ void Broker::expire_replies() {
 void Broker::apply(Settings settings) {
     const auto former = std::exchange(state_.settings, std::move(settings));
     state_.names.follow(state_.settings.policy->vocabulary());
+    state_.user_limits = policy::limits_of_users(state_.settings.limits, state_.settings.overrides);
     state_.accounts.set_limits(
-        quota_limits(state_.settings.limits, state_.identity.max_descriptors));
-    environment_.port_pools = bus::make_ref<PortPools>(port_limits(state_.settings.limits));
-    state_.peers.for_each([this](Peer& peer) { peer.port().set_pools(environment_.port_pools); });
+        quota_limits(state_.settings.limits, state_.user_limits, state_.identity.max_descriptors));
+    bound_all_queues(state_);
+    environment_.port_pools = state_.port_pools;
     state_.replies.set_limits(reply_limits(state_.settings.limits));
     watch_reply_timeouts();
     succession_.begin(former.policy);

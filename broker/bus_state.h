@@ -24,6 +24,7 @@
 #include "bus/base/event_loop.h"
 #include "bus/base/hash.h"
 #include "bus/base/log.h"
+#include "policy/limit_overrides.h"
 #include "policy/limits.h"
 #include "policy/policy_set.h"
 
@@ -33,6 +34,7 @@ namespace buzon::broker {
 struct Settings {
     policy::Limits limits;
     bus::Ref<const policy::PolicySet> policy;
+    policy::LimitOverrides overrides{};
 };
 
 /// What is fixed for the life of the process.
@@ -66,7 +68,9 @@ struct BusState {
           log(event_log),
           identity(std::move(bus_identity)),
           settings(std::move(initial)),
-          accounts(quota_limits(settings.limits, identity.max_descriptors), &turns),
+          user_limits(policy::limits_of_users(settings.limits, settings.overrides)),
+          accounts(quota_limits(settings.limits, user_limits, identity.max_descriptors), &turns),
+          port_pools(bus::make_ref<PortPools>(port_limits(settings.limits))),
           names(seed),
           matches(seed),
           monitor_matches(seed, Eavesdropping::Always),
@@ -79,13 +83,24 @@ struct BusState {
         return user && (*user == 0 || *user == identity.owner);
     }
 
+    /// The limits that hold for one user.
+    [[nodiscard]] const policy::Limits& limits_for(std::optional<uid_t> user) const {
+        if (!user || user_limits.empty()) return settings.limits;
+        const auto own = user_limits.find(*user);
+        return own == user_limits.end() ? settings.limits : own->second;
+    }
+
     bus::EventLoop& loop;
     bus::Log& log;
     /// Judging changes nothing but this.
     const std::unique_ptr<DenialLog> denials = std::make_unique<DenialLog>(loop, log);
     const BusIdentity identity;
     Settings settings;
+    /// Of those who have others than everybody; follows from the settings.
+    std::map<uid_t, policy::Limits> user_limits;
     AccountTree accounts;
+    /// Of the queues of those who own no name with a bound of its own.
+    bus::Ref<PortPools> port_pools;
     PeerRegistry peers;
     NameRegistry names;
     MatchIndex matches;

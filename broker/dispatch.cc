@@ -203,8 +203,9 @@ bus::Result<void, ErrorReply> Dispatcher::charge_reply(Peer& caller, const Await
 bus::Result<void, ErrorReply> Dispatcher::expect_reply(Peer& sender,
                                                        const Peer& receiver,
                                                        const bus::Header& header) {
+    const auto most = state_.limits_for(sender.user()).max_replies_per_connection;
     const auto expected =
-        state_.replies.expect({sender.id(), receiver.id(), header.serial}, state_.loop.now());
+        state_.replies.expect({sender.id(), receiver.id(), header.serial}, state_.loop.now(), most);
     if (expected) return charge_reply(sender, {sender.id(), receiver.id(), header.serial});
     switch (expected.error()) {
         case ExpectError::Duplicate:
@@ -216,7 +217,7 @@ bus::Result<void, ErrorReply> Dispatcher::expect_reply(Peer& sender,
     auto text = fmt::format(
         "The maximum number of pending replies per connection has been reached "
         "(max_replies_per_connection={})",
-        state_.settings.limits.max_replies_per_connection);
+        most);
     state_.log.warning(bus::LogKind{"limits"}, "Connection {} ({}): {}", sender.unique_name(),
                        sender.describe(), text);
     return refuse(bus::error_name::kLimitsExceeded, std::move(text));

@@ -25,7 +25,7 @@ bus::Result<MatchRule, ErrorReply> parse_rule(std::string_view text) {
 
 Driver::Outcome Driver::add_match(DriverCall& call) {
     const PeerId caller = call.caller.id();
-    const auto limit = state_.settings.limits.max_match_rules_per_connection;
+    const auto limit = state_.limits_for(call.caller.user()).max_match_rules_per_connection;
     if (state_.matches.count_of(caller) >= limit)
         return bus::Unexpected{limit_reached(call.caller, "add more match rules",
                                              "max_match_rules_per_connection", limit)};
@@ -61,7 +61,7 @@ Driver::Outcome Driver::remove_match(DriverCall& call) {
 /// The rules of BecomeMonitor; none given means one that matches everything. Counted while they are
 /// read, because a message has room for millions of them.
 bus::Result<std::vector<MatchRule>, ErrorReply> Driver::read_monitor_rules(DriverCall& call) const {
-    const auto limit = state_.settings.limits.max_match_rules_per_connection;
+    const auto limit = state_.limits_for(call.caller.user()).max_match_rules_per_connection;
     std::vector<MatchRule> rules;
     const auto end = call.arguments.enter_array('s');
     while (end && call.arguments.position() < *end) {

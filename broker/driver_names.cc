@@ -13,7 +13,7 @@ namespace buzon::broker {
 Driver::Outcome Driver::hello(DriverCall& call) {
     if (call.caller.has_id())
         return refuse(bus::error_name::kFailed, "Already handled an Hello message");
-    const policy::Limits& limits = state_.settings.limits;
+    const policy::Limits& limits = state_.limits_for(call.caller.user());
     if (state_.peers.complete_count() >= limits.max_completed_connections) {
         auto text = fmt::format(
             "The maximum number of active connections has been reached "
@@ -60,7 +60,7 @@ std::optional<ErrorReply> Driver::check_requested_name(const Peer& caller,
 std::optional<ErrorReply> Driver::check_may_own(const Peer& caller, std::string_view name) const {
     if (auto verdict = judge_.decide_own(caller, name); !verdict) return verdict.error();
     // The unique name counts too, and so do names that it waits for.
-    const auto limit = state_.settings.limits.max_names_per_connection;
+    const auto limit = state_.limits_for(caller.user()).max_names_per_connection;
     if (state_.names.count_held_by(caller.id()) + 1 >= limit)
         return limit_reached(caller, "own more services", "max_names_per_connection", limit);
     return std::nullopt;

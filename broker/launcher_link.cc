@@ -36,7 +36,8 @@ void LauncherLink::finish_load(LoadOutcome outcome) {
     }
     for (const std::string& text : outcome->settings.warnings)
         log_.warning(bus::LogKind{"configuration warnings"}, "{}", text);
-    receiver->on_settings(ReadSettings{outcome->settings.limits, std::move(outcome->policy)});
+    receiver->on_settings(ReadSettings{outcome->settings.limits, std::move(outcome->policy),
+                                       std::move(outcome->settings.overrides)});
 }
 
 }  // namespace buzon::broker

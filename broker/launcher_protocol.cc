@@ -8,6 +8,7 @@
 #include "bus/base/log.h"
 #include "bus/body_check.h"
 #include "bus/utf8.h"
+#include "policy/limits_wire.h"
 
 namespace buzon::broker {
 
@@ -18,9 +19,11 @@ using bus::WireReader;
 using bus::WireWriter;
 using policy::WireBody;
 
-// Limits; warnings; fork, keep_umask, syslog, allow_anonymous, has_service_helper; type; pidfile;
-// identity; listen with place; mechanisms; transient directories; owner's name and home.
-constexpr std::string_view kLoadedSignature = "a{st}asbbbbbasasa(uuau)a(ss)asasss";
+// Limits; limits of users and destinations; warnings; fork, keep_umask, syslog, allow_anonymous,
+// has_service_helper; type; pidfile; identity; listen with place; mechanisms; transient
+// directories; owner's name and home.
+constexpr std::string_view kLoadedSignature =
+    "a{st}a(ua{st})a(sa{st})asbbbbbasasa(uuau)a(ss)asasss";
 constexpr std::string_view kSettleSignature = "a(uuau)bbbas";
 constexpr std::string_view kFilesSignature = "a(stt)a(su)";
 constexpr std::string_view kPidfileSignature = "su";
@@ -158,6 +161,7 @@ WireBody body_of(const bus::Message& message) {
 void write_loaded(const LoadedSettings& loaded, WireWriter& body) {
     const StartSettings& start = loaded.start;
     policy::write_limits(loaded.limits, body);
+    policy::write_overrides(loaded.overrides, body);
     write_texts(loaded.warnings, body);
     for (const bool flag : {start.fork, start.keep_umask, start.syslog, start.allow_anonymous,
                             start.has_service_helper})
@@ -183,6 +187,9 @@ bus::Result<LoadedSettings, ProtocolError> read_loaded(const WireBody& body) {
     const auto limits = policy::read_limits(fields.reader());
     if (!limits) return Unexpected{ProtocolError::OutOfRange};
     loaded.limits = *limits;
+    auto overrides = policy::read_overrides(fields.reader());
+    if (!overrides) return Unexpected{ProtocolError::OutOfRange};
+    loaded.overrides = std::move(*overrides);
     loaded.warnings = fields.texts();
     StartSettings& start = loaded.start;
     for (bool* flag : {&start.fork, &start.keep_umask, &start.syslog, &start.allow_anonymous,

@@ -111,7 +111,8 @@ public:
         if (start.identity) become(*start.identity, log_);
         log_warnings(launcher.take_settled());
         log_warnings(loaded.settings.warnings);
-        serve(start, {loaded.settings.limits, policy::PolicySet::create(loaded.policy)});
+        serve(start, {loaded.settings.limits, policy::PolicySet::create(loaded.policy),
+                      loaded.settings.overrides});
     }
 
 private:

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/name_signals.h"
 
+#include "broker/queue_bounds.h"
+
 namespace buzon::broker {
 
 namespace {
@@ -39,6 +41,10 @@ void NameSignals::announce(const NameChange& change, Peer* leaving) {
     Peer* old_owner = leaving;
     if (!old_owner && change.old_owner) old_owner = state_.peers.find(*change.old_owner);
     Peer* new_owner = change.new_owner ? state_.peers.find(*change.new_owner) : nullptr;
+    if (state_.settings.overrides.destinations.contains(change.name)) {
+        if (old_owner) bound_queue(state_, *old_owner);
+        if (new_owner) bound_queue(state_, *new_owner);
+    }
     if (old_owner) tell_lost(*old_owner, change.name);
     tell_all(change.name, old_owner ? old_owner->unique_name() : std::string_view(),
              new_owner ? new_owner->unique_name() : std::string_view());

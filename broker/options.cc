@@ -51,6 +51,11 @@ void use_address(CommandLine& line, std::string_view option, std::string_view ad
     if (!address.empty()) chosen = address;
 }
 
+void add_mailbox_config(CommandLine& line, std::string_view option, std::string_view file) {
+    if (file.empty()) throw CommandLineError(fmt::format("{0}= needs a value: {0}=FILE", option));
+    line.options.mailbox_configs.emplace_back(file);
+}
+
 void print_address(CommandLine& line, std::string_view option, std::string_view descriptor) {
     std::optional<int>& chosen = line.options.print_address_fd;
     if (chosen) {
@@ -135,6 +140,7 @@ constexpr Row kRows[] = {
     {"--fork", "", Value::None, set<&Options::fork, ForkChoice::Always>},
     {"--systemd-activation", "", Value::None, set<&Options::systemd_activation, true>},
     {"--unsafe-partial-policy", "", Value::None, set<&Options::unsafe_partial_policy, true>},
+    {"--mailbox-config", "=FILE", Value::Required, add_mailbox_config},
     {"--permissive", "[=NAME]", Value::OptionalAttached, be_permissive},
     {"--help", "", Value::None, ask_for<Command::PrintUsage>},
     {"-h", "", Value::None, ask_for<Command::PrintUsage>},

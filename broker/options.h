@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "broker/permissive_mode.h"
 
@@ -25,6 +26,8 @@ enum class PidfileChoice { AsConfigured, Never };
 
 struct Options {
     std::string config_file;
+    /// Read behind the files of buzon's own in their directories.
+    std::vector<std::string> mailbox_configs;
     std::optional<std::string> address;  // instead of every <listen>
     std::optional<int> print_address_fd;
     std::optional<int> print_pid_fd;

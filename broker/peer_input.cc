@@ -19,6 +19,8 @@ constexpr std::size_t kCostPerRead = 1024;
 constexpr std::size_t kCostPerMessage = 256;
 // Of a message that has come in part, what is not charged.
 constexpr std::size_t kFreeBytes = 4096;
+// By which a message may become longer when its sender is stamped.
+constexpr std::size_t kStampedBytes = 1024;
 // Bodies from here on are checked in pieces of this size.
 constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
 
@@ -35,7 +37,8 @@ PeerInput::PeerInput(const InputEnvironment& environment,
       socket_(socket),
       auth_(std::move(auth)),
       buffer_(environment.arena, environment.pool),
-      payer_(account.payer()) {
+      payer_(account.payer()),
+      user_(*account.account().parent()->parent()) {
     auth_timer_ = std::make_unique<bus::Timer>(environment_.loop, [this] {
         owner_.on_violation(
             fmt::format("Connection has not authenticated soon enough, closing it "
@@ -285,10 +288,14 @@ void PeerInput::on_half_message_overdue() {
                     environment_.limits.message_timeout.count()));
 }
 
+/// What the user may not have is not waited for: there would never be room for it.
 bus::StreamLimits PeerInput::stream_limits() const {
-    return {std::min<std::size_t>(environment_.limits.max_message_size, bus::kMaxMessageBytes),
-            std::min<std::size_t>(environment_.limits.max_message_unix_fds,
-                                  bus::kMaxDescriptorsPerMessage)};
+    const std::uint64_t user_bytes = user_.share(Resource::Bytes).cap() - kStampedBytes;
+    const std::uint64_t user_descriptors = user_.share(Resource::Descriptors).cap();
+    return {std::min<std::size_t>(
+                {environment_.limits.max_message_size, user_bytes, bus::kMaxMessageBytes}),
+            std::min<std::size_t>({environment_.limits.max_message_unix_fds, user_descriptors,
+                                   bus::kMaxDescriptorsPerMessage})};
 }
 
 std::string PeerInput::describe_stream_error(bus::StreamError error) const {

@@ -135,6 +135,7 @@ private:
     bus::ReceiveBuffer buffer_;
     std::unique_ptr<LongMessage> long_message_;
     bus::Ref<Payer> payer_;
+    const Account& user_;
     Charge reserved_;
     std::unique_ptr<bus::Timer> auth_timer_;
     std::unique_ptr<bus::Timer> descriptors_timer_;

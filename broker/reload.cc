@@ -78,8 +78,8 @@ void Reload::on_settings(bus::Result<ReadSettings, LoadFailure> loaded) {
         finish(bus::Unexpected{loaded.error()});
         return;
     }
-    compilation_.emplace(
-        Compilation{loaded->limits, policy::PolicyCompilation(std::move(loaded->policy))});
+    compilation_.emplace(Compilation{loaded->limits, std::move(loaded->overrides),
+                                     policy::PolicyCompilation(std::move(loaded->policy))});
     state_.loop.in_next_turn(*this);
 }
 
@@ -89,7 +89,8 @@ void Reload::run_task() {
         state_.loop.in_next_turn(*this);
         return;
     }
-    host_.apply(Settings{compilation_->limits, compilation_->policy.take()});
+    host_.apply(Settings{compilation_->limits, compilation_->policy.take(),
+                         std::move(compilation_->overrides)});
     compilation_.reset();
     state_.log.info(bus::LogKind{"reloads"}, "Reloaded configuration");
     finish({});

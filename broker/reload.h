@@ -42,6 +42,7 @@ struct LoadFailure {
 struct ReadSettings {
     policy::Limits limits;
     policy::ResolvedPolicy policy;
+    policy::LimitOverrides overrides{};
 };
 
 class SettingsReceiver {
@@ -101,6 +102,7 @@ private:
     /// What waits to be compiled.
     struct Compilation {
         policy::Limits limits;
+        policy::LimitOverrides overrides;
         policy::PolicyCompilation policy;
     };
 

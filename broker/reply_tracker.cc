@@ -22,11 +22,13 @@ void ReplyTracker::unlink(List& list, std::uint32_t call) {
     (mine.next == kNone ? list.last : (calls_[mine.next].*kLink).previous) = mine.previous;
 }
 
-bus::Result<void, ExpectError> ReplyTracker::expect(AwaitedReply awaited, TimePoint now) {
+bus::Result<void, ExpectError> ReplyTracker::expect(AwaitedReply awaited,
+                                                    TimePoint now,
+                                                    std::size_t most) {
     const std::uint64_t hash = hash_of(awaited);
     if (find_call(awaited, hash) != kNone) return bus::Unexpected{ExpectError::Duplicate};
     const std::uint32_t caller = find_or_add_participant(awaited.caller);
-    if (participants_[caller].made_count >= limits_.max_replies_per_caller) {
+    if (participants_[caller].made_count >= most) {
         return bus::Unexpected{ExpectError::LimitExceeded};
     }
     const std::uint32_t callee = find_or_add_participant(awaited.callee);

@@ -43,8 +43,12 @@ public:
     /// For a reload. Calls under way keep their start, so a new timeout counts for them as well.
     void set_limits(ReplyLimits limits) { limits_ = limits; }
 
+    /// `most`: for this caller, in place of the limit for all.
     /// Errors: Duplicate (the first to be checked), LimitExceeded; nothing is remembered then.
-    bus::Result<void, ExpectError> expect(AwaitedReply awaited, TimePoint now);
+    bus::Result<void, ExpectError> expect(AwaitedReply awaited, TimePoint now, std::size_t most);
+    bus::Result<void, ExpectError> expect(AwaitedReply awaited, TimePoint now) {
+        return expect(awaited, now, limits_.max_replies_per_caller);
+    }
     /// Ends the wait: the reply has come, or the call could not be delivered after all.
     /// False where nobody waits for it: the reply is not requested.
     bool take(AwaitedReply awaited);

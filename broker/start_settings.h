@@ -13,6 +13,7 @@
 #include "broker/privileges.h"
 #include "bus/auth_protocol.h"
 #include "bus/base/log_output.h"
+#include "policy/limit_overrides.h"
 #include "policy/limits.h"
 #include "policy/resolved_policy.h"
 
@@ -49,6 +50,7 @@ struct StartSettings {
 /// What one load gives besides the policy.
 struct LoadedSettings {
     policy::Limits limits;
+    policy::LimitOverrides overrides;
     /// For the log, each with its place.
     std::vector<std::string> warnings;
     /// Without identity and owner on a reload, where they change nothing.

@@ -273,7 +273,7 @@ void Throttle::look_for_stuck() {
 }
 
 bool Throttle::is_stuck(const Peer& receiver) const {
-    return receiver.port().since_drained() >= state_.settings.limits.stuck_timeout;
+    return receiver.port().since_drained() >= receiver.port().limits().stuck_timeout;
 }
 
 /// Who waits for one that has just been ended is not stuck any more.
@@ -338,7 +338,8 @@ void Throttle::end(Peer& receiver, std::string_view whose) {
         receiver,
         fmt::format("took nothing for {} ms while {} ({} bytes queued, stuck_timeout={}ms)",
                     milliseconds(receiver.port().since_drained()), whose,
-                    receiver.port().queued_bytes(), state_.settings.limits.stuck_timeout.count()));
+                    receiver.port().queued_bytes(),
+                    receiver.port().limits().stuck_timeout.count()));
 }
 
 }  // namespace buzon::broker

@@ -80,6 +80,14 @@ Limits with_settings(Limits limits, std::span<const LimitSetting> settings) {
     return limits;
 }
 
+std::map<std::uint32_t, Limits> limits_of_users(const Limits& everybody,
+                                                const LimitOverrides& overrides) {
+    std::map<std::uint32_t, Limits> limits;
+    for (const auto& [uid, settings] : overrides.users)
+        limits.emplace(uid, with_settings(everybody, settings));
+    return limits;
+}
+
 Limits limits_of_destination(const Limits& everybody,
                              const LimitOverrides& overrides,
                              std::span<const std::string_view> names) {

@@ -38,6 +38,10 @@ struct LimitOverrides {
 /// `limits` with `settings` in their place.
 [[nodiscard]] Limits with_settings(Limits limits, std::span<const LimitSetting> settings);
 
+/// The limits of those users who have others than everybody.
+[[nodiscard]] std::map<std::uint32_t, Limits> limits_of_users(const Limits& everybody,
+                                                              const LimitOverrides& overrides);
+
 /// The limits of a receiver that owns `names`: where several of them have the same limit, the
 /// largest holds; where none has it, that of `everybody`.
 [[nodiscard]] Limits limits_of_destination(const Limits& everybody,

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "broker/launcher/transient_services.h"
+#include "policy/buzon_files.h"
 #include "policy/config_environment.h"
 #include "policy/config_files.h"
 
@@ -100,21 +101,28 @@ void look_up_owner(policy::UserDatabase& users, StartSettings& start) {
 
 ConfigurationReader::ConfigurationReader(const Options& options)
     : path_(std::filesystem::absolute(options.config_file)),
-      accept_unenforced_(options.unsafe_partial_policy) {}
+      accept_unenforced_(options.unsafe_partial_policy) {
+    for (const std::string& file : options.mailbox_configs)
+        mailbox_configs_.push_back(std::filesystem::absolute(file));
+}
 
-Config ConfigurationReader::read() const {
+Config ConfigurationReader::read(LoadPurpose purpose) const {
     policy::DiskFiles files;
     Config config = policy::load_config(path_, policy::process_environment(), files);
     if (!accept_unenforced_) refuse_unenforced(config);
+    policy::load_buzon_files(
+        config, mailbox_configs_,
+        purpose == LoadPurpose::Start ? policy::WhenBroken::LeaveOut : policy::WhenBroken::Refuse,
+        files);
     return config;
 }
 
 LoadedConfiguration ConfigurationReader::load(LoadPurpose purpose) const {
     const bool at_start = purpose == LoadPurpose::Start;
-    const Config config = read();
+    const Config config = read(purpose);
     policy::SystemUserDatabase users;
     LoadedConfiguration loaded;
-    auto& [limits, warnings, start] = loaded.settings;
+    auto& [limits, overrides, warnings, start] = loaded.settings;
     limits = config.limits;
     start = start_settings(config);
     if (at_start) {
@@ -128,9 +136,10 @@ LoadedConfiguration ConfigurationReader::load(LoadPurpose purpose) const {
     // A bus that does not start is worse than one that some can't use yet, but not than one that
     // lets in whom it should not.
     std::vector<policy::Warning> about_names;
-    loaded.policy = policy::resolve(
-        config, users, about_names,
-        at_start ? policy::WhenUnreachable::DropAllows : policy::WhenUnreachable::Refuse);
+    const auto unreachable =
+        at_start ? policy::WhenUnreachable::DropAllows : policy::WhenUnreachable::Refuse;
+    loaded.policy = policy::resolve(config, users, about_names, unreachable);
+    overrides = policy::resolve_limits(config, users, about_names, unreachable);
     add_warnings(config, about_names, warnings);
     return loaded;
 }

@@ -29,9 +29,10 @@ public:
     [[nodiscard]] LoadedConfiguration load(LoadPurpose purpose) const;
 
 private:
-    [[nodiscard]] policy::Config read() const;
+    [[nodiscard]] policy::Config read(LoadPurpose purpose) const;
 
-    std::string path_;  // absolute, so that it outlives a chdir()
+    std::string path_;                          // absolute, so that it outlives a chdir()
+    std::vector<std::string> mailbox_configs_;  // absolute as well
     bool accept_unenforced_;
 };
 

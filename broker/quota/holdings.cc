@@ -5,13 +5,6 @@
 
 namespace buzon::broker {
 
-namespace {
-
-// Calls and replies alternate; most connections never await more at a time.
-constexpr std::uint64_t kRepliesAtOnce = 16;
-
-}  // namespace
-
 std::uint64_t Holdings::step_of(Resource resource) {
     return resource == Resource::PendingReplies ? kRepliesAtOnce : 1;
 }

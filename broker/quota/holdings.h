@@ -17,6 +17,9 @@ namespace buzon::broker {
 
 class Holdings {
 public:
+    /// Calls and replies alternate; most connections never await more at a time.
+    static constexpr std::uint64_t kRepliesAtOnce = 16;
+
     explicit Holdings(bus::Ref<Payer> payer) : payer_(std::move(payer)) {}
 
     /// From now on there are `count` of them. Some are charged in advance where they come and go

@@ -5,6 +5,7 @@
 // nothing changed. Source: DESIGN, section 5, "Two sides pay".
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -42,6 +43,9 @@ struct PortLimits {
     std::uint64_t descriptors = 0;
     std::uint64_t largest_message_bytes = 0;
     std::uint64_t largest_message_descriptors = 0;
+    /// Of a receiver that takes nothing while others wait for its queue.
+    std::chrono::milliseconds stuck_timeout{20'000};
+    friend bool operator==(const PortLimits&, const PortLimits&) = default;
 };
 
 /// What all ports of one bus have in common; a reload makes a new one.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "broker/quota/holdings.h"
 #include "bus/protocol.h"
 
 namespace buzon::broker {
@@ -59,6 +60,22 @@ PoolLimits connections(const policy::Limits& limits, std::uint64_t usable) {
     return with_pockets(std::min(all * 8 / 3 + 8, 2 * usable), 4, 1);
 }
 
+/// What all connections of one user may have together.
+QuotaLimits::Caps caps_of_user(const policy::Limits& limits) {
+    auto caps = QuotaLimits::no_caps();
+    const auto bound = [&](Resource resource, std::uint64_t most) {
+        if (most > 0) caps[static_cast<std::size_t>(resource)] = most;
+    };
+    bound(Resource::Bytes, limits.max_bytes_per_user);
+    bound(Resource::Descriptors, limits.max_unix_fds_per_user);
+    bound(Resource::MatchRules, limits.max_match_rules_per_user);
+    bound(Resource::Names, limits.max_names_per_user);
+    // Those of one connection are charged so many at once.
+    constexpr std::uint64_t kStep = Holdings::kRepliesAtOnce;
+    bound(Resource::PendingReplies, (limits.max_replies_per_user + kStep - 1) / kStep * kStep);
+    return caps;
+}
+
 }  // namespace
 
 std::uint64_t longest_message(const policy::Limits& limits) {
@@ -69,10 +86,13 @@ PortLimits port_limits(const policy::Limits& limits) {
     return {.bytes = limits.max_outgoing_bytes,
             .descriptors = limits.max_outgoing_unix_fds,
             .largest_message_bytes = longest_message(limits),
-            .largest_message_descriptors = limits.max_message_unix_fds};
+            .largest_message_descriptors = limits.max_message_unix_fds,
+            .stuck_timeout = limits.stuck_timeout};
 }
 
-QuotaLimits quota_limits(const policy::Limits& limits, std::uint64_t max_descriptors) {
+QuotaLimits quota_limits(const policy::Limits& limits,
+                         const UserLimits& users,
+                         std::uint64_t max_descriptors) {
     const std::uint64_t usable =
         std::max(max_descriptors, 2 * kReservedDescriptors) - kReservedDescriptors;
     QuotaLimits quota;
@@ -85,6 +105,9 @@ QuotaLimits quota_limits(const policy::Limits& limits, std::uint64_t max_descrip
     quota.pool(Resource::Activations) = with_pockets(limits.max_pending_service_starts, 1, 0);
     quota.pool(Resource::WaitingCalls) = with_pockets(kWaitingCalls, 1, 0);
     quota.pool(Resource::Connections) = connections(limits, usable);
+    quota.caps[static_cast<std::size_t>(Level::User)] = caps_of_user(limits);
+    for (const auto& [uid, own] : users)
+        quota.user_caps.emplace(UserId{uid}, caps_of_user(own));
     return quota;
 }
 

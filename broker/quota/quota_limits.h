@@ -5,7 +5,10 @@
 // quota_limits.cc.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
+#include <map>
 
 #include "broker/quota/account_tree.h"
 #include "broker/quota/port_shares.h"
@@ -13,8 +16,13 @@
 
 namespace buzon::broker {
 
-/// `max_descriptors`: how many this process may have open (RLIMIT_NOFILE).
-[[nodiscard]] QuotaLimits quota_limits(const policy::Limits& limits, std::uint64_t max_descriptors);
+using UserLimits = std::map<uid_t, policy::Limits>;
+
+/// `users`: those who have other limits than everybody. `max_descriptors`: how many this process
+/// may have open (RLIMIT_NOFILE).
+[[nodiscard]] QuotaLimits quota_limits(const policy::Limits& limits,
+                                       const UserLimits& users,
+                                       std::uint64_t max_descriptors);
 
 /// What one receiver's queue may hold.
 [[nodiscard]] PortLimits port_limits(const policy::Limits& limits);

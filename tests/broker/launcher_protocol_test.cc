@@ -18,6 +18,8 @@ policy::WireBody as(LauncherRequest request, const WireWriter& body) {
 LoadedSettings everything() {
     LoadedSettings loaded;
     loaded.limits.max_names_per_connection = 3;
+    loaded.overrides.users[7] = {{"max_names_per_user", 4}};
+    loaded.overrides.destinations["org.example.Mail"] = {{"stuck_timeout", 5}};
     loaded.warnings = {"a", "/etc/\xff: b"};
     auto& start = loaded.start;
     start.type = "session";
@@ -51,6 +53,7 @@ TEST(LauncherProtocol, CarriesEverySetting) {
         ASSERT_TRUE(read);
         const StartSettings& start = read.value().start;
         EXPECT_EQ(read.value().limits.max_names_per_connection, 3U);
+        EXPECT_EQ(read.value().overrides, everything().overrides);
         EXPECT_THAT(read.value().warnings, ElementsAre("a", "/etc/\\xff: b"));
         EXPECT_EQ(start.type, "session");
         EXPECT_FALSE(start.fork || start.syslog || start.has_service_helper);

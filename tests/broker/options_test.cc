@@ -33,6 +33,9 @@ TEST(ParseCommandLine, FillsOptions) {
         {"--session", with([](Options& o) { o.config_file = "/usr/share/dbus-1/session.conf"; })},
         {"--system", with([](Options& o) { o.config_file = "/usr/share/dbus-1/system.conf"; })},
         {"--config-file= --config-file=C", with([](Options&) {})},
+        {"--config-file=C --mailbox-config=M --mailbox-config N", with([](Options& o) {
+             o.mailbox_configs = {"M", "N"};
+         })},
         {"--config-file=C --address=A", with([](Options& o) { o.address = "A"; })},
         {"--config-file=C --address A", with([](Options& o) { o.address = "A"; })},
         {"--config-file=C --address -z", with([](Options& o) { o.address = "-z"; })},
@@ -199,6 +202,8 @@ TEST(ParseCommandLine, NamesTheFirstError) {
          "--permissive takes a well-known bus name, and \":1.5\" is a unique one", Usage::Omit},
         {"--session --address", "--address needs a value: --address=ADDRESS", Usage::Omit},
         {"--session --address --nofork", "--address needs a value: --address=ADDRESS", Usage::Omit},
+        {"--session --mailbox-config=", "--mailbox-config= needs a value: --mailbox-config=FILE",
+         Usage::Omit},
         {"--config-file --session", "--config-file needs a value: --config-file=FILE", Usage::Omit},
     };
     for (const auto& [words, text, usage] : kCases) {
@@ -218,7 +223,7 @@ TEST(UsageText, ListsEveryOptionUnderTheNameOfTheProgram) {
         "dbus-daemon [--version] [--session] [--system] [--config-file=FILE] "
         "[--print-address[=DESCRIPTOR]] [--print-pid[=DESCRIPTOR]] [--introspect] "
         "[--address=ADDRESS] [--nopidfile] [--nosyslog] [--syslog] [--syslog-only] [--nofork] "
-        "[--fork] [--systemd-activation] [--unsafe-partial-policy] "
+        "[--fork] [--systemd-activation] [--unsafe-partial-policy] [--mailbox-config=FILE] "
         "[--permissive[=NAME]]\n");
 }
 

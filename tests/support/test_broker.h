@@ -24,6 +24,7 @@
 #include "bus/receive_buffer.h"
 #include "bus/send_buffer.h"
 #include "bus/wire_reader.h"
+#include "policy/buzon_files.h"
 #include "policy/config_files.h"
 
 namespace buzon::tests {
@@ -86,9 +87,12 @@ private:
 
 class TestBroker {
 public:
-    /// `elements`: limits and whatever else belongs into <busconfig>.
-    explicit TestBroker(std::string_view elements = "", std::string_view policy = kAllowAll)
-        : broker_(loop_, log_, identity(), {}, compiled(load(elements, policy)), source_) {
+    /// `elements`: limits and whatever else belongs into <busconfig>; `own`: the same of a file of
+    /// ours.
+    explicit TestBroker(std::string_view elements = "",
+                        std::string_view policy = kAllowAll,
+                        std::string_view own = "")
+        : broker_(loop_, log_, identity(), {}, compiled(load(elements, policy, own)), source_) {
         loop_.set_spinning(bus::EventLoop::Spinning::Off);
         broker_.audit_turns();
     }
@@ -120,18 +124,24 @@ public:
     bus::EventLoop& loop() { return loop_; }
 
     [[nodiscard]] HeldSource& source() { return source_; }
-    static broker::ReadSettings load(std::string_view elements, std::string_view policy) {
+    static broker::ReadSettings load(std::string_view elements,
+                                     std::string_view policy,
+                                     std::string_view own = "") {
         TextFile file("<busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen>" +
                       std::string(elements) + std::string(policy) + "</busconfig>");
-        const auto config = policy::load_config("/test.conf", {}, file);
+        auto config = policy::load_config("/test.conf", {}, file);
+        TextFile own_file("<busconfig>" + std::string(own) + "</busconfig>");
+        policy::load_buzon_files(config, {"/own.conf"}, policy::WhenBroken::Refuse, own_file);
         policy::SystemUserDatabase users;
         std::vector<policy::Warning> warnings;
-        return {config.limits, policy::resolve(config, users, warnings)};
+        return {config.limits, policy::resolve(config, users, warnings),
+                policy::resolve_limits(config, users, warnings)};
     }
 
 private:
     static broker::Settings compiled(broker::ReadSettings read) {
-        return {read.limits, policy::PolicySet::create(std::move(read.policy))};
+        return {read.limits, policy::PolicySet::create(std::move(read.policy)),
+                std::move(read.overrides)};
     }
     static broker::BusIdentity identity() {
         return {.guid = "0123456789abcdef0123456789abcdef",

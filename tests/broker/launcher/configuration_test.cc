@@ -27,6 +27,7 @@ protected:
     ConfigurationReader reader(bool accept_unenforced = false) {
         Options options;
         options.config_file = directory_.file("bus.conf");
+        options.mailbox_configs = mailbox_configs_;
         options.unsafe_partial_policy = accept_unenforced;
         return ConfigurationReader(options);
     }
@@ -35,6 +36,7 @@ protected:
     }
 
     const testing_support::TempDir directory_;
+    std::vector<std::string> mailbox_configs_;
 };
 
 TEST_F(ConfigurationTest, ReadsAgainWhatHasChanged) {
@@ -52,6 +54,33 @@ TEST_F(ConfigurationTest, TellsWhatIsWrongAndWhere) {
         ADD_FAILURE() << "accepted";
     } catch (const policy::ConfigError& error) {
         EXPECT_THAT(error.what(), testing::StartsWith(directory_.file("bus.conf") + ":2:"));
+    }
+}
+
+TEST_F(ConfigurationTest, ReadsFilesOfOursBehindTheOthers) {
+    write("<limit name='max_names_per_connection'>7</limit>");
+    directory_.write("own.conf", R"(<busconfig>
+        <limit name='max_names_per_connection'>8</limit>
+        <limits user='0'><limit name='max_names_per_user'>9</limit></limits>
+        <limits user='nobody-has-this-name'/></busconfig>)");
+    mailbox_configs_ = {directory_.file("own.conf")};
+    const auto settings = load();
+    EXPECT_EQ(settings.limits.max_names_per_connection, 8U);
+    EXPECT_EQ(settings.overrides.users.size(), 1U);
+    EXPECT_TRUE(settings.overrides.users.contains(0));
+    EXPECT_THAT(settings.warnings, ElementsAre(HasSubstr("own.conf:4: unknown user")));
+}
+
+TEST_F(ConfigurationTest, NeedsTheFilesOfOursThatAreGiven) {
+    write("");
+    mailbox_configs_ = {directory_.file("own.conf")};
+    for (const auto purpose : {LoadPurpose::Start, LoadPurpose::Reload}) {
+        try {
+            (void)load(purpose);
+            ADD_FAILURE() << "accepted";
+        } catch (const policy::ConfigError& error) {
+            EXPECT_THAT(error.what(), testing::StartsWith(directory_.file("own.conf") + ": "));
+        }
     }
 }
 

@@ -39,7 +39,7 @@ policy::Limits session_limits() {
 
 TEST(QuotaLimits, ALoneConnectionMayUseWhatTheConfigurationAllowsIt) {
     for (const auto& limits : {policy::Limits{}, session_limits()}) {
-        const auto quota = quota_limits(limits, 20'000);
+        const auto quota = quota_limits(limits, {}, 20'000);
         EXPECT_GE(most_of_one(quota, Resource::Bytes), longest_message(limits));
         EXPECT_GE(most_of_one(quota, Resource::MatchRules), limits.max_match_rules_per_connection);
         EXPECT_GE(most_of_one(quota, Resource::Names), limits.max_names_per_connection);
@@ -51,20 +51,20 @@ TEST(QuotaLimits, OneUserMayHaveAllConnectionsButNotAllDescriptors) {
     policy::Limits few;
     few.max_completed_connections = 3;
     few.max_incomplete_connections = 2;
-    EXPECT_GE(most_connections(quota_limits(few, 20'000)), 5U);
-    EXPECT_GE(most_connections(quota_limits(policy::Limits{}, 20'000)), 2048U + 64U);
-    const auto most = most_connections(quota_limits(session_limits(), 4096));
+    EXPECT_GE(most_connections(quota_limits(few, {}, 20'000)), 5U);
+    EXPECT_GE(most_connections(quota_limits(policy::Limits{}, {}, 20'000)), 2048U + 64U);
+    const auto most = most_connections(quota_limits(session_limits(), {}, 4096));
     EXPECT_GT(most, 4096U / 2);
     EXPECT_LT(most, 4096U * 7 / 8);
 }
 
 TEST(QuotaLimits, TheBusIsAsLargeAsEightMessagesOrAsIsSaid) {
-    EXPECT_EQ(quota_limits({}, 1024).pool(Resource::Bytes).capacity, 8U * 33'554'432U);
-    EXPECT_EQ(quota_limits(session_limits(), 1024).pool(Resource::Bytes).capacity,
+    EXPECT_EQ(quota_limits({}, {}, 1024).pool(Resource::Bytes).capacity, 8U * 33'554'432U);
+    EXPECT_EQ(quota_limits(session_limits(), {}, 1024).pool(Resource::Bytes).capacity,
               8U * bus::kMaxMessageBytes);
     policy::Limits own;
     own.max_bus_bytes = 1'000'000;
-    EXPECT_EQ(quota_limits(own, 1024).pool(Resource::Bytes).capacity, 1'000'000U);
+    EXPECT_EQ(quota_limits(own, {}, 1024).pool(Resource::Bytes).capacity, 1'000'000U);
 }
 
 TEST(QuotaLimits, SurviveTheSmallestOfEverything) {
@@ -73,7 +73,7 @@ TEST(QuotaLimits, SurviveTheSmallestOfEverything) {
     none.max_completed_connections = none.max_incomplete_connections = 0;
     none.max_pending_service_starts = 0;
     none.max_bus_bytes = 1;
-    const auto quota = quota_limits(none, 0);
+    const auto quota = quota_limits(none, {}, 0);
     EXPECT_GE(most_connections(quota), 1U);
 }
 
