@@ -48,6 +48,7 @@ private:
         Amounts& amounts = held(peer.account().account());
         ++amounts[kConnections];
         amounts[kBytes] += peer.unfinished_bytes();
+        amounts[kDescriptors] += peer.unfinished_descriptors();
         count_registered(peer, amounts);
         count_queue(peer);
     }

@@ -67,8 +67,9 @@ void Broker::on_accept(Listener& listener, bus::FileDescriptor socket) {
 
 void Broker::add_connection(bus::FileDescriptor socket, const bus::Guid& guid) {
     auto credentials = bus::read_peer_credentials(socket.get());
-    auto account =
-        state_.accounts.open(user_of(credentials), principals_.principal_of(credentials));
+    auto account = state_.accounts.open(
+        user_of(credentials),
+        principals_.principal_of(credentials, bus::open_peer_process(socket.get())));
     if (!account) {
         ++state_.counts.refused_connections;
         state_.log.warning(bus::LogKind{"refused connections"},

@@ -2,6 +2,7 @@
 // Who is behind a name: what the kernel said about the socket when it connected.
 #include <fmt/format.h>
 
+#include <utility>
 #include <vector>
 
 #include "broker/driver.h"
@@ -38,6 +39,16 @@ void write_label(bus::WireWriter& body, std::string_view label) {
         body.write_byte(static_cast<std::uint8_t>(byte));
     body.write_byte(0);
     body.end_array(array);
+}
+
+/// Opened for this answer, and charged with it to whoever asks: kept open, they would be as many as
+/// connections.
+bus::Ref<const bus::DescriptorSet> process_descriptor(const Peer& peer) {
+    auto process = peer.open_process();
+    if (!process) return nullptr;
+    std::vector<bus::FileDescriptor> one;
+    one.push_back(std::move(process));
+    return bus::make_ref<const bus::DescriptorSet>(std::move(one));
 }
 
 }  // namespace
@@ -117,8 +128,8 @@ Driver::Outcome Driver::get_connection_credentials(DriverCall& call) {
     const auto peer = owner_for("credentials", name);
     if (!peer) return bus::Unexpected{peer.error()};
     const bus::PeerCredentials& credentials = (*peer)->credentials();
-    const bus::Ref<const bus::DescriptorSet> descriptor =
-        call.caller.accepts_descriptors() ? (*peer)->process_descriptor() : nullptr;
+    const auto descriptor =
+        call.caller.accepts_descriptors() ? process_descriptor(**peer) : nullptr;
     auto& body = start_reply();
     const auto array = body.begin_array('{');
     if (credentials.pid)

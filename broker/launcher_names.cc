@@ -23,11 +23,9 @@ void LauncherNames::ask_next() {
         waiting_.pop_front();
         const ProcessName& name = *asked_.back();
         ProcessFacts facts{static_cast<std::uint32_t>(name.pid), std::nullopt, name.connected_at};
-        auto copy = name.descriptor ? name.descriptor->descriptors.front().duplicate()
-                                    : bus::FileDescriptor();
-        if (copy) {
+        if (auto process = name.open_process()) {
             facts.descriptor = static_cast<std::uint32_t>(descriptors.size());
-            descriptors.push_back(std::move(copy));
+            descriptors.push_back(std::move(process));
         }
         processes.push_back(facts);
     }

@@ -4,7 +4,6 @@
 #include <sys/epoll.h>
 
 #include <cerrno>
-#include <ctime>
 #include <span>
 #include <system_error>
 
@@ -13,18 +12,6 @@
 #include "broker/log_text.h"
 
 namespace buzon::broker {
-
-namespace {
-
-/// In nanoseconds, on the clock of /proc.
-std::uint64_t time_since_boot() {
-    timespec time{};
-    ::clock_gettime(CLOCK_BOOTTIME, &time);
-    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 +
-           static_cast<std::uint64_t>(time.tv_nsec);
-}
-
-}  // namespace
 
 Peer::Peer(const PeerEnvironment& environment,
            bus::FileDescriptor socket,
@@ -46,18 +33,13 @@ Peer::Peer(const PeerEnvironment& environment,
       interest_(EPOLLIN) {
     const auto added = environment_.input.loop.add(socket_.get(), interest_, *this);
     if (!added) throw std::system_error(added.error(), std::system_category(), "epoll_ctl");
-    if (credentials_.pidfd) {
-        std::vector<bus::FileDescriptor> one;
-        one.push_back(std::move(credentials_.pidfd));
-        process_descriptor_ = bus::make_ref<bus::DescriptorSet>(std::move(one));
-    }
-    if (credentials_.pid) {
-        process_name_ = bus::make_ref<ProcessName>(*credentials_.pid, process_descriptor_);
-        if (!process_descriptor_) process_name_->connected_at = time_since_boot();
-    }
+    if (credentials_.pid)
+        process_name_ =
+            bus::make_ref<ProcessName>(*credentials_.pid, socket_.get(), credentials_.read_at);
 }
 
 Peer::~Peer() {
+    if (process_name_) process_name_->forget_socket();
     in_flight_->detach();
     if (!is_retired()) environment_.input.loop.remove(socket_.get(), *this);
 }

@@ -89,11 +89,10 @@ public:
     /// `:1.42`, or `:not.active.yet` before Hello; kept after retirement, for the log.
     [[nodiscard]] std::string_view unique_name() const;
 
-    /// Without the pidfd: see process_descriptor().
     [[nodiscard]] const bus::PeerCredentials& credentials() const { return credentials_; }
-    /// A descriptor of its process, one and the same for all who ask; null if there is none.
-    [[nodiscard]] const bus::Ref<const bus::DescriptorSet>& process_descriptor() const {
-        return process_descriptor_;
+    /// A new descriptor of its process; empty if the kernel gives none.
+    [[nodiscard]] bus::FileDescriptor open_process() const {
+        return bus::open_peer_process(socket_.get());
     }
     /// What its program is called, or will be found out to be; null if it has no process.
     [[nodiscard]] const bus::Ref<ProcessName>& process_name() const { return process_name_; }
@@ -116,6 +115,9 @@ public:
     [[nodiscard]] const Holdings& holdings() const { return holdings_; }
     /// What it is charged for of a message that has come in part.
     [[nodiscard]] std::uint64_t unfinished_bytes() const { return input_.unfinished_bytes(); }
+    [[nodiscard]] std::size_t unfinished_descriptors() const {
+        return input_.unfinished_descriptors();
+    }
     [[nodiscard]] std::size_t peak_match_rules() const { return peak_match_rules_; }
     [[nodiscard]] std::size_t peak_names() const { return peak_names_; }
     void note_match_rules(std::size_t count) {
@@ -160,7 +162,6 @@ private:
     PeerEnvironment environment_;
     bus::FileDescriptor socket_;
     bus::PeerCredentials credentials_;
-    bus::Ref<const bus::DescriptorSet> process_descriptor_;
     bus::Ref<ProcessName> process_name_;
     OpenAccount account_;
     Holdings holdings_;

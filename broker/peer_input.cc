@@ -24,6 +24,14 @@ constexpr std::size_t kStampedBytes = 1024;
 // Bodies from here on are checked in pieces of this size.
 constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
 
+/// Half of the pool that `share` is a part of, with `added` more.
+bool is_half_free(const Share& share, std::uint64_t added) {
+    const Share* root = &share;
+    while (root->parent())
+        root = root->parent();
+    return root->held() + added <= share.pool().limits().capacity / 2;
+}
+
 }  // namespace
 
 PeerInput::PeerInput(const InputEnvironment& environment,
@@ -126,6 +134,8 @@ void PeerInput::process() {
     if (!auth_) take_messages();
     buffer_.park();
     if (stopped_) return;
+    reserve_descriptors();
+    if (stopped_) return;
     if (!auth_ && is_open() && !has_backlog_) reserve();
     watch_deadlines();
 }
@@ -141,6 +151,36 @@ void PeerInput::reserve() {
     } else if (!reserved_.absorb(*taken)) {
         reserved_ = std::move(*taken);
     }
+}
+
+std::size_t PeerInput::unfinished_descriptors() const {
+    const auto* const claimed =
+        long_message_ ? long_message_->message.descriptors().get() : nullptr;
+    return buffer_.waiting_descriptors() + (claimed ? claimed->descriptors.size() : 0);
+}
+
+/// They have come already, and nothing makes room but the rest of their message. So they may exceed
+/// the share of those who send too many, by those of a message or two for each connection, while
+/// most of what is there for all is free; nobody else's share becomes smaller by that.
+void PeerInput::reserve_descriptors() {
+    const std::uint64_t count = unfinished_descriptors();
+    const std::uint64_t reserved = reserved_descriptors_.amount();
+    if (count == reserved) return;
+    if (count < reserved) return reserved_descriptors_.shrink(reserved - count);
+    const std::uint64_t added = count - reserved;
+    auto taken = Charge::take(payer_, Resource::Descriptors, added);
+    if (!taken) {
+        const Account& account = payer_->account();
+        if (!is_half_free(account.share(Resource::Descriptors), added)) {
+            owner_.on_violation(fmt::format(
+                "sent file descriptors without their message while its program may have no more: "
+                "{}",
+                describe(taken.error())));
+            return;
+        }
+        taken = Charge::force(payer_, Resource::Descriptors, added);
+    }
+    if (!reserved_descriptors_.absorb(*taken)) reserved_descriptors_ = std::move(*taken);
 }
 
 void PeerInput::authenticate() {
@@ -226,6 +266,7 @@ void PeerInput::accept(const bus::Message& message) {
     turn_cost_ += kCostPerMessage;
     // From here on the queues of its receivers are charged for it.
     reserved_.release();
+    if (reserved_descriptors_.amount() > 0) reserve_descriptors();
     owner_.on_message(message);
 }
 

@@ -88,6 +88,8 @@ public:
     [[nodiscard]] std::uint64_t unfinished_bytes() const {
         return buffer_.is_mid_message() || long_message_ ? reserved_.amount() : 0;
     }
+    /// Descriptors of messages that have not been taken yet.
+    [[nodiscard]] std::size_t unfinished_descriptors() const;
     /// It is read when there is something.
     [[nodiscard]] bool is_open() const { return closed_gates_ == 0; }
 
@@ -121,6 +123,7 @@ private:
     void accept(const bus::Message& message);
     bool refuse_body(const bus::Message& message, bus::BodyError error);
     void reserve();
+    void reserve_descriptors();
     void watch_deadlines();
     void watch_descriptors();
     void watch_half_message();
@@ -137,6 +140,7 @@ private:
     bus::Ref<Payer> payer_;
     const Account& user_;
     Charge reserved_;
+    Charge reserved_descriptors_;
     std::unique_ptr<bus::Timer> auth_timer_;
     std::unique_ptr<bus::Timer> descriptors_timer_;
     std::unique_ptr<bus::Timer> half_message_timer_;

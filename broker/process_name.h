@@ -9,16 +9,26 @@
 #include <string>
 #include <utility>
 
+#include "bus/base/file_descriptor.h"
 #include "bus/base/ref.h"
-#include "bus/message.h"
+#include "bus/peer_credentials.h"
 
 namespace buzon::broker {
 
 struct ProcessName : bus::RefCounted<ProcessName> {
     enum class State : std::uint8_t { NotAsked, Asked, Known, Unknown };
 
-    ProcessName(pid_t process_id, bus::Ref<const bus::DescriptorSet> process_descriptor)
-        : pid(process_id), descriptor(std::move(process_descriptor)) {}
+    /// `socket`: of its connection; not owned. `connected`: nanoseconds since the machine has
+    /// started.
+    ProcessName(pid_t process_id, int socket, std::uint64_t connected)
+        : pid(process_id), connected_at(connected), socket_(socket) {}
+
+    /// The connection is over.
+    void forget_socket() { socket_ = -1; }
+    /// A new pidfd; empty where the kernel gives none, or the connection is over.
+    [[nodiscard]] bus::FileDescriptor open_process() const {
+        return socket_ < 0 ? bus::FileDescriptor() : bus::open_peer_process(socket_);
+    }
 
     void settle(std::string name) {
         state = name.empty() ? State::Unknown : State::Known;
@@ -29,12 +39,13 @@ struct ProcessName : bus::RefCounted<ProcessName> {
     }
 
     const pid_t pid;
-    /// Its pidfd; null where the kernel gives none.
-    const bus::Ref<const bus::DescriptorSet> descriptor;
-    /// Nanoseconds since the machine has started. A process that started later is another one.
-    std::uint64_t connected_at = 0;
+    /// A process that started later is another one.
+    const std::uint64_t connected_at;
     State state = State::NotAsked;
     std::string text;
+
+private:
+    int socket_;
 };
 
 class ProcessNameListener {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77  // Linux 6.5; glibc 2.36 does not know it
@@ -52,11 +53,12 @@ std::string read_label(int socket) {
     return {};
 }
 
-FileDescriptor read_pidfd(int socket) {
-    int fd = -1;
-    socklen_t length = sizeof fd;
-    if (::getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &fd, &length) < 0) return {};
-    return FileDescriptor(fd);
+/// On the clock of /proc.
+std::uint64_t time_since_boot() {
+    timespec time{};
+    ::clock_gettime(CLOCK_BOOTTIME, &time);
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 +
+           static_cast<std::uint64_t>(time.tv_nsec);
 }
 
 }  // namespace
@@ -71,8 +73,15 @@ PeerCredentials read_peer_credentials(int socket) {
         credentials.groups = std::move(*groups);
     }
     credentials.security_label = read_label(socket);
-    credentials.pidfd = read_pidfd(socket);
+    credentials.read_at = time_since_boot();
     return credentials;
+}
+
+FileDescriptor open_peer_process(int socket) {
+    int fd = -1;
+    socklen_t length = sizeof fd;
+    if (::getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &fd, &length) < 0) return {};
+    return FileDescriptor(fd);
 }
 
 }  // namespace buzon::bus

@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,11 +24,16 @@ struct PeerCredentials {
     std::vector<gid_t> groups;
     /// Of the security module, without a NUL at the end; empty where there is none.
     std::string security_label;
-    /// A pidfd of the process (Linux 6.5), which stays true when the pid is used again.
-    FileDescriptor pidfd;
+    /// When this was read: nanoseconds since the machine has started. A process that started later
+    /// is another one.
+    std::uint64_t read_at = 0;
 };
 
 /// `socket`: connected, AF_UNIX.
 [[nodiscard]] PeerCredentials read_peer_credentials(int socket);
+
+/// A pidfd of the process that has connected, which is not mistaken when its pid is used again.
+/// Empty before Linux 6.5; and, on most kernels, when that process is gone.
+[[nodiscard]] FileDescriptor open_peer_process(int socket);
 
 }  // namespace buzon::bus

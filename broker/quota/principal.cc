@@ -18,12 +18,13 @@ UserId user_of(const bus::PeerCredentials& credentials) {
 
 Principals::Principals() : own_cgroup_(bus::own_process_identity().cgroup) {}
 
-PrincipalKey Principals::principal_of(const bus::PeerCredentials& credentials) {
-    if (credentials.pidfd) {
-        const auto process = bus::read_process_identity(credentials.pidfd.get());
-        if (process.cgroup && process.cgroup != own_cgroup_ && *process.cgroup > kRootCgroup)
-            return CgroupId{*process.cgroup};
-        if (process.inode) return ProcessInode{*process.inode};
+PrincipalKey Principals::principal_of(const bus::PeerCredentials& credentials,
+                                      const bus::FileDescriptor& process) {
+    if (process) {
+        const auto identity = bus::read_process_identity(process.get());
+        if (identity.cgroup && identity.cgroup != own_cgroup_ && *identity.cgroup > kRootCgroup)
+            return CgroupId{*identity.cgroup};
+        if (identity.inode) return ProcessInode{*identity.inode};
     }
     // Before Linux 6.9. A pid that is used again finds what its last owner has left behind.
     if (credentials.pid) return ProcessKey{*credentials.pid, 0};

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "broker/quota/account_keys.h"
+#include "bus/base/file_descriptor.h"
 #include "bus/peer_credentials.h"
 
 namespace buzon::broker {
@@ -18,8 +19,10 @@ class Principals {
 public:
     Principals();
 
-    /// Of the process that has connected, as far as the kernel tells who it is.
-    [[nodiscard]] PrincipalKey principal_of(const bus::PeerCredentials& credentials);
+    /// Of the process that has connected, as far as the kernel tells who it is. `process`: its
+    /// pidfd, or nothing; it is not kept.
+    [[nodiscard]] PrincipalKey principal_of(const bus::PeerCredentials& credentials,
+                                            const bus::FileDescriptor& process);
 
 private:
     std::optional<std::uint64_t> own_cgroup_;

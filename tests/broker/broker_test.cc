@@ -351,17 +351,65 @@ TEST(Descriptors, AreHeldForOneMessageOfAPeerThatDoesNotFinishIt) {
     EXPECT_TRUE(peer.is_closed());
 }
 
-TEST(Descriptors, ThatOfAProcessIsOneForAllWhoAskAndDoNotRead) {
+std::ptrdiff_t count_open() {
+    const std::filesystem::directory_iterator all("/proc/self/fd");
+    return std::distance(begin(all), end(all));
+}
+
+TEST(Descriptors, AConnectionTakesOne) {
+    TestBroker bus;
+    const auto before = count_open();
+    auto peer = RawClient::on(bus);
+    EXPECT_EQ(count_open(), before + 2) << "the other end is the test's";
+}
+
+TEST(Descriptors, ThatOfAProcessIsOpenedForAnAnswerAndClosedWithIt) {
     TestBroker bus;
     auto peer = RawClient::on(bus);
-    const auto count_open = [] {
-        const std::filesystem::directory_iterator all("/proc/self/fd");
-        return std::distance(begin(all), end(all));
-    };
     const auto before = count_open();
     for (int i = 0; i < 300; ++i)
         peer.call("GetConnectionCredentials", "s", peer.name());
     EXPECT_EQ(count_open(), before);
+}
+
+TEST(Descriptors, ThatOfAProcessIsThatOfTheOneThatConnected) {
+    TestBroker bus;
+    auto peer = RawClient::on(bus);
+    if (!bus::open_peer_process(peer.socket())) GTEST_SKIP() << "the kernel is older than 6.5";
+    peer.call("GetConnectionCredentials", "s", peer.name());
+    EXPECT_EQ(peer.next_reply().descriptors, 1U);
+}
+
+TEST(Descriptors, WithoutTheirMessageAreChargedUntilItHasCome) {
+    TestBroker bus;
+    auto peer = RawClient::on(bus);
+    const auto held = [&] { return bus.state().accounts.bus().held(Resource::Descriptors); };
+    send_descriptors(bus, peer, std::byte{'l'}, 4);
+    EXPECT_EQ(held(), 4U);
+    send_descriptors(bus, peer, std::byte{4}, 2);
+    EXPECT_EQ(held(), 6U);
+    bus.advance(bus.state().settings.limits.pending_fd_timeout);
+    EXPECT_TRUE(peer.is_closed());
+    EXPECT_EQ(held(), 0U);
+}
+
+TEST(Descriptors, WithoutTheirMessageCanNotUseUpThoseOfTheBus) {
+    constexpr std::uint64_t kDescriptors = 200;
+    TestBroker bus("<limit name='max_message_unix_fds'>4</limit>", tests::kAllowAll, "",
+                   kDescriptors);
+    std::vector<RawClient> peers;
+    std::size_t closed = 0;
+    for (int i = 0; i < 40; ++i) {
+        peers.push_back(RawClient::on(bus));
+        send_descriptors(bus, peers.back(), std::byte{'l'}, 4);
+        if (peers.back().is_closed()) ++closed;
+        EXPECT_LT(bus.state().accounts.bus().held(Resource::Descriptors), kDescriptors / 2);
+    }
+    EXPECT_FALSE(peers.front().is_closed());
+    EXPECT_GT(closed, 0U);
+    EXPECT_LT(closed, 34U) << "up to half of what there is for messages nobody is ended";
+    EXPECT_THAT(bus.log_lines(),
+                testing::Contains(testing::HasSubstr("while its program may have no more")));
 }
 
 /// A method call whose body is long enough to be checked in pieces.

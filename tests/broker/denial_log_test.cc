@@ -37,7 +37,7 @@ class DenialLogTest : public testing::Test {
 protected:
     DenialLogTest() { denials_->set_source(names_); }
 
-    static bus::Ref<ProcessName> process() { return bus::make_ref<ProcessName>(7, nullptr); }
+    static bus::Ref<ProcessName> process() { return bus::make_ref<ProcessName>(7, -1, 0); }
     static LogText about(const bus::Ref<ProcessName>& name, std::string_view text = "denied (") {
         bus::PeerCredentials credentials;
         credentials.uid = 5;
@@ -148,7 +148,7 @@ TEST_F(DenialLogTest, WithoutAnybodyToAskNothingWaits) {
 TEST(LogText, LeavesOutWhatIsNotKnownWhereNobodyWaits) {
     bus::PeerCredentials credentials;
     credentials.pid = 7;
-    const auto name = bus::make_ref<ProcessName>(7, nullptr);
+    const auto name = bus::make_ref<ProcessName>(7, -1, 0);
     const LogText text = std::move(LogText().add("(").add(credentials, name).add(")"));
     EXPECT_EQ(text.known(), "(pid=7)");
     name->settle("mail");

@@ -21,7 +21,7 @@ protected:
     LauncherNamesTest() { names_.set_listener(this); }
 
     bus::Ref<ProcessName> look_up(pid_t pid = 7) {
-        const auto name = bus::make_ref<ProcessName>(pid, nullptr);
+        const auto name = bus::make_ref<ProcessName>(pid, -1, 0);
         names_.look_up(name);
         return name;
     }

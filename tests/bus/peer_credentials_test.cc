@@ -111,10 +111,10 @@ TEST_F(PeerCredentialsTest, PidfdIsOfTheSameProcess) {
     ASSERT_TRUE(start_listening(server_));
     const auto client = connect_to(server_.address);
     ASSERT_TRUE(client);
-    const PeerCredentials peer = read_peer_credentials(client->get());
-    if (!peer.pidfd) GTEST_SKIP() << "the kernel is older than 6.5";
-    EXPECT_EQ(::fcntl(peer.pidfd.get(), F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-    std::ifstream info("/proc/self/fdinfo/" + std::to_string(peer.pidfd.get()));
+    const FileDescriptor process = open_peer_process(client->get());
+    if (!process) GTEST_SKIP() << "the kernel is older than 6.5";
+    EXPECT_EQ(::fcntl(process.get(), F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+    std::ifstream info("/proc/self/fdinfo/" + std::to_string(process.get()));
     std::string line;
     std::string pid;
     while (std::getline(info, line)) {
@@ -132,7 +132,7 @@ TEST_F(PeerCredentialsTest, WhatIsNoUnixSocketHasNone) {
     EXPECT_EQ(peer.primary_gid, std::nullopt);
     EXPECT_TRUE(peer.groups.empty());
     EXPECT_TRUE(peer.security_label.empty());
-    EXPECT_FALSE(peer.pidfd);
+    EXPECT_FALSE(open_peer_process(tcp.get()));
 }
 
 }  // namespace

@@ -88,11 +88,17 @@ private:
 class TestBroker {
 public:
     /// `elements`: limits and whatever else belongs into <busconfig>; `own`: the same of a file of
-    /// ours.
+    /// ours; `max_descriptors`: that the process may have.
     explicit TestBroker(std::string_view elements = "",
                         std::string_view policy = kAllowAll,
-                        std::string_view own = "")
-        : broker_(loop_, log_, identity(), {}, compiled(load(elements, policy, own)), source_) {
+                        std::string_view own = "",
+                        std::uint64_t max_descriptors = 20'000)
+        : broker_(loop_,
+                  log_,
+                  identity(max_descriptors),
+                  {},
+                  compiled(load(elements, policy, own)),
+                  source_) {
         loop_.set_spinning(bus::EventLoop::Spinning::Off);
         broker_.audit_turns();
     }
@@ -143,12 +149,12 @@ private:
         return {read.limits, policy::PolicySet::create(std::move(read.policy)),
                 std::move(read.overrides)};
     }
-    static broker::BusIdentity identity() {
+    static broker::BusIdentity identity(std::uint64_t max_descriptors) {
         return {.guid = "0123456789abcdef0123456789abcdef",
                 .owner = ::geteuid(),
                 .pid = ::getpid(),
                 .machine_id = "fedcba9876543210fedcba9876543210",
-                .max_descriptors = 20'000};
+                .max_descriptors = max_descriptors};
     }
 
     bus::TimePoint now_{std::chrono::hours(1)};
