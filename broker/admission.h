@@ -72,6 +72,7 @@ public:
     void keep(const bus::OutgoingMessage& message, const Peer& sender, const Audience& audience);
     /// What is held of `sender`; nobody holds it any more.
     [[nodiscard]] std::vector<HeldMessage> take_held(const Peer& sender);
+    [[nodiscard]] const HeldMessages& held() const { return held_; }
     [[nodiscard]] bool holds_any(const Peer& sender) const {
         return sender.has_id() && held_.holds_any(sender.id());
     }

@@ -19,12 +19,12 @@ constexpr std::size_t kStepsPerAccount = 2 * kResourceCount;
 
 class Audit {
 public:
-    Audit(const BusState& state, const WaitingRoom& waiting_room)
-        : state_(state), waiting_room_(waiting_room) {}
+    explicit Audit(const AuditedBus& bus) : bus_(bus), state_(bus.state) {}
 
     AuditReport run() {
         state_.peers.for_each([this](const Peer& peer) { count(peer); });
-        waiting_room_.for_each(
+        bus_.held_messages.for_each([this](const HeldMessage& message) { count(message); });
+        bus_.waiting_room.for_each(
             [this](const Arrival& arrival) { ++held(arrival.account.account())[kConnections]; });
         look_for_strays();
         compare(state_.accounts.bus());
@@ -51,6 +51,15 @@ private:
         amounts[kDescriptors] += peer.unfinished_descriptors();
         count_registered(peer, amounts);
         count_queue(peer);
+    }
+
+    void count(const HeldMessage& message) {
+        ++steps_;
+        const InFlight* const payer = message.charged();
+        if (!payer) return;
+        Amounts& amounts = held(payer->payer()->account());
+        amounts[kBytes] += message.held_bytes();
+        amounts[kDescriptors] += message.descriptor_count();
     }
 
     void count_registered(const Peer& peer, Amounts& amounts) {
@@ -125,8 +134,8 @@ private:
                              name_of(account.level()), what);
     }
 
+    const AuditedBus& bus_;
     const BusState& state_;
-    const WaitingRoom& waiting_room_;
     std::unordered_map<const Account*, Amounts> held_;
     std::size_t rules_ = 0;
     std::size_t names_ = 0;
@@ -137,13 +146,12 @@ private:
 
 }  // namespace
 
-AuditReport audit(const BusState& state, const WaitingRoom& waiting_room) {
-    return Audit(state, waiting_room).run();
+AuditReport audit(const AuditedBus& bus) {
+    return Audit(bus).run();
 }
 
-TurnAudit::TurnAudit(BusState& state, const WaitingRoom& waiting_room)
-    : state_(state), waiting_room_(waiting_room) {
-    state_.loop.set_after_turn([this] { after_turn(); });
+TurnAudit::TurnAudit(const AuditedBus& bus) : bus_(bus) {
+    bus_.state.loop.set_after_turn([this] { after_turn(); });
 }
 
 void TurnAudit::after_turn() {
@@ -151,10 +159,10 @@ void TurnAudit::after_turn() {
         --turns_to_skip_;
         return;
     }
-    const AuditReport report = audit(state_, waiting_room_);
+    const AuditReport report = audit(bus_);
     turns_to_skip_ = report.steps / kStepsPerTurn;
     if (report.wrong.empty()) return;
-    state_.log.error("What is charged is not what is held: {}", report.wrong);
+    bus_.state.log.error("What is charged is not what is held: {}", report.wrong);
     std::abort();
 }
 

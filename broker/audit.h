@@ -9,6 +9,7 @@
 #include <string>
 
 #include "broker/bus_state.h"
+#include "broker/held_messages.h"
 #include "broker/waiting_room.h"
 #include "bus/base/event_loop.h"
 
@@ -21,25 +22,31 @@ struct AuditReport {
     std::size_t steps = 0;
 };
 
-[[nodiscard]] AuditReport audit(const BusState& state, const WaitingRoom& waiting_room);
+/// All that holds something for somebody.
+struct AuditedBus {
+    const BusState& state;
+    const WaitingRoom& waiting_room;
+    const HeldMessages& held_messages;
+};
+
+[[nodiscard]] AuditReport audit(const AuditedBus& bus);
 
 /// Audits the bus at the end of each turn, and stops the process where something is wrong. A large
 /// bus is audited in fewer turns, so that no turn costs much more on average.
 class TurnAudit final {
 public:
-    /// Both outlive this.
-    TurnAudit(BusState& state, const WaitingRoom& waiting_room);
+    /// What `bus` refers to outlives this.
+    explicit TurnAudit(const AuditedBus& bus);
     TurnAudit(const TurnAudit&) = delete;
     TurnAudit& operator=(const TurnAudit&) = delete;
     TurnAudit(TurnAudit&&) = delete;
     TurnAudit& operator=(TurnAudit&&) = delete;
-    ~TurnAudit() { state_.loop.set_after_turn(nullptr); }
+    ~TurnAudit() { bus_.state.loop.set_after_turn(nullptr); }
 
 private:
     void after_turn();
 
-    BusState& state_;
-    const WaitingRoom& waiting_room_;
+    AuditedBus bus_;
     std::size_t turns_to_skip_ = 0;
 };
 

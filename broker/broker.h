@@ -78,11 +78,11 @@ public:
 
     /// From now on whether charges are what is held is found out in each turn; the process is
     /// stopped if not.
-    void audit_turns() { audit_.emplace(state_, waiting_room_); }
+    void audit_turns() { audit_.emplace(audited()); }
+    [[nodiscard]] AuditedBus audited() const { return {state_, waiting_room_, admission_.held()}; }
 
     [[nodiscard]] const BusState& state() const { return state_; }
     [[nodiscard]] const Throttle& throttle() const { return throttle_; }
-    [[nodiscard]] const WaitingRoom& waiting_room() const { return waiting_room_; }
 
 private:
     void on_accept(Listener& listener, bus::FileDescriptor socket) override;

@@ -42,9 +42,8 @@ std::size_t HeldMessage::held_bytes() const {
 }
 
 void HeldMessage::charge_to(const bus::Ref<InFlight>& sender) {
-    const std::size_t descriptors = descriptors_ ? descriptors_->descriptors.size() : 0;
-    if (!sender->try_add(held_bytes(), descriptors))
-        charge_.emplace(sender, held_bytes(), static_cast<std::uint32_t>(descriptors));
+    if (!sender->try_add(held_bytes(), descriptor_count()))
+        charge_.emplace(sender, held_bytes(), static_cast<std::uint32_t>(descriptor_count()));
 }
 
 std::vector<HeldMessage> HeldMessages::take(PeerId sender) {

@@ -42,6 +42,11 @@ public:
     /// Charges it to `sender`, if that has room.
     void charge_to(const bus::Ref<InFlight>& sender);
     void release_charge() { charge_.reset(); }
+    /// Null: nobody, as there was no room.
+    [[nodiscard]] const InFlight* charged() const { return charge_ ? &charge_->payer() : nullptr; }
+    [[nodiscard]] std::size_t descriptor_count() const {
+        return descriptors_ ? descriptors_->descriptors.size() : 0;
+    }
 
 private:
     HeldKind kind_;
@@ -66,6 +71,13 @@ public:
     [[nodiscard]] std::vector<HeldMessage> take(PeerId sender);
     [[nodiscard]] bool holds_any(PeerId sender) const {
         return !of_.empty() && of_.contains(sender);
+    }
+    /// In no order.
+    template <typename Visitor>
+    void for_each(Visitor&& visit) const {
+        for (const auto& [sender, messages] : of_)
+            for (const HeldMessage& message : messages)
+                visit(message);
     }
     /// Whether one of `sender` waits for `receiver`, behind which the next one has to wait.
     [[nodiscard]] bool holds(PeerId sender, PeerId receiver) const {

@@ -19,9 +19,7 @@ using tests::TestBroker;
 
 class AuditTest : public testing::Test {
 protected:
-    [[nodiscard]] std::string wrong() {
-        return audit(bus_.state(), bus_.broker().waiting_room()).wrong;
-    }
+    [[nodiscard]] std::string wrong() { return audit(bus_.broker().audited()).wrong; }
     [[nodiscard]] Peer& peer() { return *bus_.state().peers.find(client_.name()); }
 
     TestBroker bus_;
