@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <system_error>
 #include <utility>
 
@@ -16,6 +17,10 @@ namespace {
 
 // What the kernel holds for one peer that does not read; large messages pass in fewer writes.
 constexpr int kSendBufferBytes = 1 << 20;
+
+// Of those who connect too fast one may wait for so many descriptors that there can be.
+constexpr std::uint64_t kDescriptorsPerDelayed = 16;
+constexpr int kEnteredPerTurn = 32;
 
 ReplyLimits reply_limits(const policy::Limits& limits) {
     return {.max_replies_per_caller = limits.max_replies_per_connection,
@@ -50,7 +55,8 @@ Broker::Broker(bus::EventLoop& loop,
       dispatcher_(state_, pool_, judge_, delivery_, driver_, *this),
       reload_(state_, delivery_, source, *this),
       succession_(state_),
-      reply_timer_(loop, [this] { expire_replies(); }) {
+      reply_timer_(loop, [this] { expire_replies(); }),
+      connect_timer_(loop, [this] { enter_those_due(); }) {
     state_.replies.set_limits(reply_limits(state_.settings.limits));
 }
 
@@ -78,19 +84,59 @@ void Broker::add_connection(bus::FileDescriptor socket, const bus::Guid& guid) {
                            credentials.pid.value_or(0), describe(account.error()));
         return;
     }
-    Arrival arrival{std::move(socket), std::move(credentials), std::move(*account), guid};
+    const auto rate = state_.limits_for(credentials.uid).max_connections_per_second;
+    auto arrival = waiting_room_.too_fast().pass(
+        {std::move(socket), std::move(credentials), std::move(*account), guid}, rate,
+        state_.loop.now());
+    if (arrival) {
+        enter(std::move(*arrival));
+    } else {
+        delay_further();
+    }
+}
+
+/// One more has to wait because its program connects too fast.
+void Broker::delay_further() {
+    ++state_.counts.delayed_connections;
+    const std::size_t most =
+        std::min<std::size_t>(state_.settings.limits.max_incomplete_connections,
+                              state_.identity.max_descriptors / kDescriptorsPerDelayed);
+    if (waiting_room_.too_fast().size() > most)
+        refuse(waiting_room_.too_fast().drop_newest(),
+               fmt::format("{} of those who connect too fast wait already "
+                           "(max_connections_per_second)",
+                           most));
+    enter_those_due();
+}
+
+void Broker::enter_those_due() {
+    for (int i = 0; i < kEnteredPerTurn; ++i) {
+        auto arrival = waiting_room_.too_fast().take_due(state_.loop.now());
+        if (!arrival) break;
+        enter(std::move(*arrival));
+    }
+    const auto next = waiting_room_.too_fast().next_due();
+    if (next) connect_timer_.arm(*next);
+}
+
+void Broker::refuse(const Arrival& arrival, std::string_view why) {
+    ++state_.counts.refused_connections;
+    state_.log.warning(bus::LogKind{"refused connections"},
+                       "Connection refused (uid={} pid={}): {}",
+                       arrival.credentials.uid.value_or(static_cast<uid_t>(-1)),
+                       arrival.credentials.pid.value_or(0), why);
+}
+
+void Broker::enter(Arrival arrival) {
     if (may_enter(arrival)) {
         serve(std::move(arrival));
-    } else if (const auto leaving = waiting_room_.add(
-                   std::move(arrival), state_.settings.limits.max_incomplete_connections)) {
-        ++state_.counts.refused_connections;
-        state_.log.warning(bus::LogKind{"refused connections"},
-                           "Connection refused (uid={} pid={}): too many of this program have not "
-                           "said Hello (max_incomplete_connections={})",
-                           leaving->credentials.uid.value_or(static_cast<uid_t>(-1)),
-                           leaving->credentials.pid.value_or(0),
-                           state_.settings.limits.max_incomplete_connections);
+        return;
     }
+    const auto most = state_.settings.limits.max_incomplete_connections;
+    if (const auto leaving = waiting_room_.add(std::move(arrival), most))
+        refuse(*leaving, fmt::format("too many of this program have not said Hello "
+                                     "(max_incomplete_connections={})",
+                                     most));
 }
 
 /// Twice the limit at most, for programs that have nobody among the incomplete.
@@ -232,6 +278,10 @@ void Broker::apply(Settings settings) {
     state_.replies.set_limits(reply_limits(state_.settings.limits));
     watch_reply_timeouts();
     succession_.begin(former.policy);
+    waiting_room_.too_fast().set_rates(state_.loop.now(), [this](UserId user) {
+        return state_.limits_for(static_cast<uid_t>(user)).max_connections_per_second;
+    });
+    enter_those_due();
     let_in();
 }
 

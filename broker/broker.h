@@ -109,6 +109,11 @@ private:
     void on_connection_completed() override { let_in(); }
     void answer_for(Peer& callee) override;
 
+    /// A connection whose turn has come.
+    void enter(Arrival arrival);
+    void enter_those_due();
+    void delay_further();
+    void refuse(const Arrival& arrival, std::string_view why);
     void remove(Peer& peer);
     void withdraw_from_bus(Peer& peer);
     [[nodiscard]] bool may_enter(const Arrival& arrival) const;
@@ -136,6 +141,7 @@ private:
     PolicySuccession succession_;
     ReloadObserver* reload_observer_ = nullptr;
     bus::Timer reply_timer_;
+    bus::Timer connect_timer_;
     WaitingRoom waiting_room_;
     std::optional<TurnAudit> audit_;
     std::vector<std::unique_ptr<Listener>> listeners_;

@@ -254,6 +254,7 @@ Driver::Outcome Driver::get_throttled(DriverCall& call) {
 Driver::Outcome Driver::get_counters(DriverCall& call) {
     const EventCounts& counts = state_.counts;
     const std::pair<std::string_view, std::uint64_t> rows[] = {
+        {"DelayedConnections", counts.delayed_connections},
         {"DisconnectedReceivers", counts.disconnected_receivers + throttle_.counts().disconnected},
         {"DroppedMessages", counts.dropped_messages},
         {"Messages", counts.messages},

@@ -14,6 +14,7 @@ struct EventCounts {
     std::uint64_t dropped_messages = 0;        // of senders that were disconnected
     std::uint64_t disconnected_receivers = 0;  // did not read what was for them, monitors too
     std::uint64_t refused_connections = 0;     // for lack of room
+    std::uint64_t delayed_connections = 0;     // of programs that connect too fast
 };
 
 }  // namespace buzon::broker

@@ -1,30 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Accepted connections that are not read yet, because max_incomplete_connections others have not
-// said Hello. Whose program has none among those need not wait: a program that connects and says
-// nothing keeps nobody out but itself.
-// Invariant: bounded; where it is full, the program that has most in it loses its newest.
+// Accepted connections that are not read yet: because their programs connect too fast
+// (ConnectRate), or because max_incomplete_connections others have not said Hello. Whose program
+// has none among those need not wait: a program that connects and says nothing keeps nobody out but
+// itself. Invariant: bounded; where it is full, the program that has most in it loses its newest.
 #pragma once
 
 #include <cstddef>
 #include <deque>
 #include <optional>
 
-#include "broker/quota/account_tree.h"
-#include "bus/base/file_descriptor.h"
-#include "bus/guid.h"
-#include "bus/peer_credentials.h"
+#include "broker/arrival.h"
+#include "broker/connect_rate.h"
 
 namespace buzon::broker {
-
-/// A connection before anything has been read from it.
-struct Arrival {
-    bus::FileDescriptor socket;
-    bus::PeerCredentials credentials;
-    OpenAccount account;
-    bus::Guid guid;  // of the listener that it came through
-
-    [[nodiscard]] const Account& principal() const { return *account.account().parent(); }
-};
 
 class WaitingRoom {
 public:
@@ -41,15 +29,19 @@ public:
         }
         return std::nullopt;
     }
-    /// In the order in which they came.
+    /// Those who connect too fast. They come before all others here, and are counted apart.
+    [[nodiscard]] ConnectRate& too_fast() { return too_fast_; }
+    /// All of them.
     template <typename Visitor>
     void for_each(Visitor&& visit) const {
+        too_fast_.for_each(visit);
         for (const Arrival& arrival : waiting_)
             visit(arrival);
     }
     [[nodiscard]] std::size_t size() const { return waiting_.size(); }
 
 private:
+    ConnectRate too_fast_;
     std::deque<Arrival> waiting_;
 };
 
