@@ -83,6 +83,10 @@ public:
 
     [[nodiscard]] const BusState& state() const { return state_; }
     [[nodiscard]] const Throttle& throttle() const { return throttle_; }
+    /// Connections that are not read yet: see WaitingRoom.
+    [[nodiscard]] std::size_t waiting_count() const { return waiting_room_.size(); }
+    /// Messages that the bus itself has written: their last serial.
+    [[nodiscard]] std::uint32_t driver_messages() const { return delivery_.last_serial(); }
 
 private:
     void on_accept(Listener& listener, bus::FileDescriptor socket) override;

@@ -39,12 +39,12 @@ void BusSockets::take_all(LauncherClient& launcher) {
         take(launcher);
 }
 
-void BusSockets::listen(Broker& broker) {
+void BusSockets::listen(const Receiver& receiver) {
     for (Entry& entry : entries_) {
         for (bus::BoundSocket& bound : entry.sockets) {
             const auto listening = bus::start_listening(bound);
             if (!listening) throw std::runtime_error(bus::describe(listening.error()));
-            broker.add_listener(std::move(bound.socket), entry.guid);
+            receiver(std::move(bound.socket), entry.guid);
         }
     }
 }

@@ -5,13 +5,14 @@
 // Errors: std::runtime_error with a text for the administrator.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "broker/broker.h"
 #include "broker/launcher_client.h"
 #include "broker/start_settings.h"
+#include "bus/base/file_descriptor.h"
 #include "bus/guid.h"
 #include "bus/socket.h"
 
@@ -31,8 +32,9 @@ public:
     /// Takes what has been asked for.
     void take_all(LauncherClient& launcher);
 
-    /// From now on clients can connect, and are served once the loop runs.
-    void listen(Broker& broker);
+    using Receiver = std::function<void(bus::FileDescriptor socket, const bus::Guid& guid)>;
+    /// From now on clients can connect; `receiver`, who gets the sockets, serves them.
+    void listen(const Receiver& receiver);
     /// What to tell clients.
     /// Compat: dbus-daemon names the last listener first.
     [[nodiscard]] std::string address() const;

@@ -18,6 +18,7 @@
 #include "broker/name_registry.h"
 #include "broker/peer_registry.h"
 #include "broker/permissive_mode.h"
+#include "broker/port.h"
 #include "broker/quota/account_tree.h"
 #include "broker/quota/quota_limits.h"
 #include "broker/reply_tracker.h"
@@ -55,6 +56,7 @@ struct Peaks {
     std::size_t match_rules_per_connection = 0;
     std::size_t names = 0;
     std::size_t names_per_connection = 0;
+    QueuePeaks queues;
 };
 
 struct BusState {

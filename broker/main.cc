@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -29,6 +30,8 @@
 #include "broker/launcher_link.h"
 #include "broker/launcher_names.h"
 #include "broker/machine_id.h"
+#include "broker/metrics/bus_metrics.h"
+#include "broker/metrics/metrics_server.h"
 #include "broker/options.h"
 #include "broker/privileges.h"
 #include "broker/service_notifier.h"
@@ -78,6 +81,19 @@ void close_passed_sockets() {
         ::close(SD_LISTEN_FDS_START + i);
 }
 
+/// Shows what the broker does, where that was asked for.
+struct MetricsService {
+    MetricsService(bus::EventLoop& loop, bus::Log& log, const Broker& broker, BusSockets& sockets)
+        : metrics(broker), server(loop, log, metrics) {
+        sockets.listen([this](bus::FileDescriptor socket, const bus::Guid&) {
+            server.add_listener(std::move(socket));
+        });
+    }
+
+    BusMetrics metrics;
+    MetricsServer server;
+};
+
 /// A bus from its files to its end.
 class Process final : private ReloadObserver {
 public:
@@ -103,9 +119,11 @@ public:
         LauncherClient launcher(launcher_->stream());
         if (const auto path = pidfile_path(options_.pidfile, start))
             pidfile_ = launcher.write_pidfile(*path, ::getpid());
+        bind_metrics_sockets(launcher);
         sockets_.emplace(launcher, options_.address, start.listen);
         settle_launchers(launcher, start);
         sockets_->take_all(launcher);
+        check_metrics_sockets();
         close_passed_sockets();
         raise_descriptor_limit(log_);
         if (start.identity) become(*start.identity, log_);
@@ -132,6 +150,31 @@ private:
         }
     }
 
+    /// Taken before anything else is asked for: the launcher answers in the order of the questions.
+    void bind_metrics_sockets(LauncherClient& launcher) {
+        if (!options_.metrics_address) return;
+        metrics_sockets_.emplace(launcher, options_.metrics_address, std::vector<ListenAddress>{});
+        metrics_sockets_->take_all(launcher);
+    }
+
+    /// Of two sockets with one path, the one bound first is found by nobody.
+    void check_metrics_sockets() const {
+        if (!metrics_sockets_) return;
+        for (const SocketFileFacts& metrics : metrics_sockets_->files())
+            for (const SocketFileFacts& bus : sockets_->files())
+                if (metrics.path == bus.path)
+                    throw std::runtime_error(
+                        fmt::format("The bus itself listens at the metrics address, {}", bus.path));
+    }
+
+    [[nodiscard]] std::vector<SocketFileFacts> socket_files() const {
+        std::vector<SocketFileFacts> files = sockets_->files();
+        if (metrics_sockets_)
+            files.insert(files.end(), metrics_sockets_->files().begin(),
+                         metrics_sockets_->files().end());
+        return files;
+    }
+
     void settle_launchers(LauncherClient& launcher, const StartSettings& start) {
         SettleOrder order{.identity = start.identity,
                           .in_background = background_.has_value(),
@@ -151,7 +194,7 @@ private:
     void serve(const StartSettings& start, Settings settings) {
         bus::EventLoop loop;
         LauncherKeeper launchers(loop, log_, std::move(launcher_), std::move(spare_),
-                                 {sockets_->files(), pidfile_});
+                                 {socket_files(), pidfile_});
         LauncherLink link(launchers, log_);
         LauncherNames names(launchers);
         LauncherCookies cookies(launchers, log_, home_directory(start) + "/.dbus-keyrings");
@@ -165,7 +208,11 @@ private:
         broker.set_process_names(names);
         broker.set_reload_observer(*this);
         watch_signals(loop, broker, launchers);
-        sockets_->listen(broker);
+        sockets_->listen([&broker](bus::FileDescriptor socket, const bus::Guid& guid) {
+            broker.add_listener(std::move(socket), guid);
+        });
+        std::optional<MetricsService> metrics;
+        if (metrics_sockets_) metrics.emplace(loop, log_, broker, *metrics_sockets_);
         warn_of_permissive_mode(options_.permissive, log_);
         announce(announcement_, sockets_->address(), ::getpid());
         if (background_) let_parent_go(start);
@@ -226,6 +273,7 @@ private:
     ServiceNotifier notifier_ = ServiceNotifier::from_environment();
     std::optional<BackgroundStart> background_;
     std::optional<PidfileFacts> pidfile_;
+    std::optional<BusSockets> metrics_sockets_;
     std::optional<BusSockets> sockets_;
     std::unique_ptr<LauncherProcess> launcher_;
     std::unique_ptr<LauncherProcess> spare_;

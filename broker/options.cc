@@ -9,7 +9,9 @@
 #include <cstddef>
 #include <cstdlib>
 #include <iterator>
+#include <variant>
 
+#include "bus/address.h"
 #include "bus/names.h"
 
 namespace buzon::broker {
@@ -54,6 +56,31 @@ void use_address(CommandLine& line, std::string_view option, std::string_view ad
 void add_mailbox_config(CommandLine& line, std::string_view option, std::string_view file) {
     if (file.empty()) throw CommandLineError(fmt::format("{0}= needs a value: {0}=FILE", option));
     line.options.mailbox_configs.emplace_back(file);
+}
+
+/// Where a name is chosen for us nobody would know it, and unix:runtime is where clients look for a
+/// bus.
+bool is_for_metrics(const bus::Address& address) {
+    return std::holds_alternative<bus::UnixPath>(address.transport) ||
+           std::holds_alternative<bus::UnixAbstract>(address.transport);
+}
+
+void use_metrics_address(CommandLine& line, std::string_view option, std::string_view text) {
+    std::optional<std::string>& chosen = line.options.metrics_address;
+    if (chosen) {
+        throw CommandLineError(
+            fmt::format("{} specified but address {} already requested", option, *chosen));
+    }
+    const auto addresses = bus::parse_addresses(text);
+    if (!addresses) {
+        throw CommandLineError(
+            fmt::format("{}: \"{}\": {}", option, text, bus::describe(addresses.error())));
+    }
+    if (!std::ranges::all_of(*addresses, is_for_metrics)) {
+        throw CommandLineError(fmt::format(
+            "{} takes unix:path=... or unix:abstract=..., and \"{}\" is neither", option, text));
+    }
+    chosen = text;
 }
 
 void print_address(CommandLine& line, std::string_view option, std::string_view descriptor) {
@@ -142,6 +169,7 @@ constexpr Row kRows[] = {
     {"--unsafe-partial-policy", "", Value::None, set<&Options::unsafe_partial_policy, true>},
     {"--mailbox-config", "=FILE", Value::Required, add_mailbox_config},
     {"--permissive", "[=NAME]", Value::OptionalAttached, be_permissive},
+    {"--metrics-address", "=ADDRESS", Value::Required, use_metrics_address},
     {"--help", "", Value::None, ask_for<Command::PrintUsage>},
     {"-h", "", Value::None, ask_for<Command::PrintUsage>},
     {"-?", "", Value::None, ask_for<Command::PrintUsage>},

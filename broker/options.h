@@ -29,6 +29,7 @@ struct Options {
     /// Read behind the files of buzon's own in their directories.
     std::vector<std::string> mailbox_configs;
     std::optional<std::string> address;  // instead of every <listen>
+    std::optional<std::string> metrics_address;
     std::optional<int> print_address_fd;
     std::optional<int> print_pid_fd;
     ForkChoice fork = ForkChoice::AsConfigured;

@@ -59,6 +59,7 @@ struct PeerEnvironment {
     InputEnvironment input;
     PeerHandler& handler;
     bus::Ref<PortPools> port_pools;
+    QueuePeaks& queue_peaks;
 };
 
 class Peer final : public bus::EventSource,

@@ -36,6 +36,8 @@ public:
     /// Of the incomplete ones, those of one program.
     [[nodiscard]] std::size_t incomplete_count_of(const Account& principal) const;
     [[nodiscard]] std::size_t complete_count() const { return complete_; }
+    /// Of the complete ones.
+    [[nodiscard]] std::size_t monitor_count() const { return monitors_.size(); }
     [[nodiscard]] std::size_t complete_count_of(uid_t user) const;
 
     /// Active peers, in no order.

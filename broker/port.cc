@@ -21,12 +21,16 @@ constexpr std::uint32_t kMaxMessagesPerEntry = 64;
 
 }  // namespace
 
-Port::Port(bus::EventLoop& loop,
-           bus::BlockPool& pool,
+Port::Port(const PortEnvironment& environment,
            bus::Ref<PortPools> pools,
            int socket,
            PortOwner& owner)
-    : loop_(loop), owner_(owner), socket_(socket), buffer_(pool), shares_(std::move(pools)) {}
+    : loop_(environment.loop),
+      peaks_(environment.peaks),
+      owner_(owner),
+      socket_(socket),
+      buffer_(environment.pool),
+      shares_(std::move(pools)) {}
 
 bus::Result<void, NoRoom> Port::offer(const bus::OutgoingMessage& message,
                                       const bus::Ref<InFlight>& payer) {
@@ -78,6 +82,8 @@ void Port::append(const bus::OutgoingMessage& message,
     queued_descriptors_ += descriptors;
     peak_bytes_ = std::max<std::uint64_t>(peak_bytes_, buffer_.queued_bytes());
     peak_descriptors_ = std::max(peak_descriptors_, queued_descriptors_);
+    peaks_.bytes = std::max(peaks_.bytes, peak_bytes_);
+    peaks_.descriptors = std::max(peaks_.descriptors, peak_descriptors_);
     schedule_write();
 }
 

@@ -41,11 +41,23 @@ protected:
     ~PortOwner() = default;
 };
 
+/// The most that one queue of a bus has held so far.
+struct QueuePeaks {
+    std::uint64_t bytes = 0;
+    std::uint64_t descriptors = 0;
+};
+
+/// What all ports of one bus share; outlives them.
+struct PortEnvironment {
+    bus::EventLoop& loop;
+    bus::BlockPool& pool;
+    QueuePeaks& peaks;
+};
+
 class Port final : public bus::LoopTask {
 public:
     /// `socket` stays the owner's.
-    Port(bus::EventLoop& loop,
-         bus::BlockPool& pool,
+    Port(const PortEnvironment& environment,
          bus::Ref<PortPools> pools,
          int socket,
          PortOwner& owner);
@@ -110,6 +122,7 @@ private:
     void release_sent();
 
     bus::EventLoop& loop_;
+    QueuePeaks& peaks_;
     PortOwner& owner_;
     int socket_;
     bus::SendBuffer buffer_;

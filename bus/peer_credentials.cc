@@ -63,6 +63,12 @@ std::uint64_t time_since_boot() {
 
 }  // namespace
 
+std::optional<uid_t> read_peer_user(int socket) {
+    PeerCredentials credentials;
+    read_process(socket, credentials);
+    return credentials.uid;
+}
+
 PeerCredentials read_peer_credentials(int socket) {
     PeerCredentials credentials;
     read_process(socket, credentials);

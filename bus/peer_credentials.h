@@ -36,4 +36,7 @@ struct PeerCredentials {
 /// Empty before Linux 6.5; and, on most kernels, when that process is gone.
 [[nodiscard]] FileDescriptor open_peer_process(int socket);
 
+/// Only who it is; takes no descriptor.
+[[nodiscard]] std::optional<uid_t> read_peer_user(int socket);
+
 }  // namespace buzon::bus

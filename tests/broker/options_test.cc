@@ -73,6 +73,10 @@ TEST(ParseCommandLine, FillsOptions) {
          with([](Options& o) { o.systemd_activation = true; })},
         {"--config-file=C --unsafe-partial-policy",
          with([](Options& o) { o.unsafe_partial_policy = true; })},
+        {"--config-file=C --metrics-address=unix:path=/m",
+         with([](Options& o) { o.metrics_address = "unix:path=/m"; })},
+        {"--config-file=C --metrics-address unix:path=/m;unix:abstract=m",
+         with([](Options& o) { o.metrics_address = "unix:path=/m;unix:abstract=m"; })},
         {"--config-file=C --permissive", with([](Options& o) { o.permissive.whole_bus = true; })},
         {"--permissive --config-file=C --permissive=a.b --permissive=a.c", with([](Options& o) {
              o.permissive = {true, {"a.b", "a.c"}};
@@ -194,6 +198,24 @@ TEST(ParseCommandLine, NamesTheFirstError) {
         {"--print-pid=2147483648", "Invalid file descriptor: \"2147483648\"", Usage::Omit},
         {"--print-pid=99999999999999999999", "Invalid file descriptor: \"99999999999999999999\"",
          Usage::Omit},
+        {"--session --metrics-address=/m",
+         "--metrics-address: \"/m\": an entry has no colon behind its transport", Usage::Omit},
+        {"--session --metrics-address=", "--metrics-address: \"\": the address is empty",
+         Usage::Omit},
+        {"--session --metrics-address=tcp:port=9100",
+         "--metrics-address takes unix:path=... or unix:abstract=..., and \"tcp:port=9100\" is "
+         "neither",
+         Usage::Omit},
+        {"--session --metrics-address=unix:path=/m;unix:runtime=yes",
+         "--metrics-address takes unix:path=... or unix:abstract=..., and "
+         "\"unix:path=/m;unix:runtime=yes\" is neither",
+         Usage::Omit},
+        {"--session --metrics-address=unix:path=/m --metrics-address=unix:path=/n",
+         "--metrics-address specified but address unix:path=/m already requested", Usage::Omit},
+        {"--session --metrics-address",
+         "--metrics-address needs a value: "
+         "--metrics-address=ADDRESS",
+         Usage::Omit},
         {"--session --permissive=", "--permissive= needs a value: --permissive[=NAME]",
          Usage::Omit},
         {"--session --permissive=a", "--permissive takes a well-known bus name, and \"a\" is none",
@@ -224,7 +246,7 @@ TEST(UsageText, ListsEveryOptionUnderTheNameOfTheProgram) {
         "[--print-address[=DESCRIPTOR]] [--print-pid[=DESCRIPTOR]] [--introspect] "
         "[--address=ADDRESS] [--nopidfile] [--nosyslog] [--syslog] [--syslog-only] [--nofork] "
         "[--fork] [--systemd-activation] [--unsafe-partial-policy] [--mailbox-config=FILE] "
-        "[--permissive[=NAME]]\n");
+        "[--permissive[=NAME]] [--metrics-address=ADDRESS]\n");
 }
 
 TEST(VersionText, EndsItsFirstLineInAVersionThatScriptsCanCompare) {

@@ -57,7 +57,9 @@ TEST_F(PeerCredentialsTest, TellWhoConnected) {
     }
     ASSERT_GT(child, 0);
     reap(child);
-    const PeerCredentials peer = read_peer_credentials(accept_client().get());
+    const FileDescriptor client = accept_client();
+    const PeerCredentials peer = read_peer_credentials(client.get());
+    EXPECT_EQ(read_peer_user(client.get()), peer.uid);
     EXPECT_EQ(peer.pid, child);
     const bool changed = ::getuid() == 0;
     EXPECT_EQ(peer.uid, changed ? 12345 : ::getuid());
