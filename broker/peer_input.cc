@@ -86,13 +86,16 @@ void PeerInput::close(Gate gate) {
     if (stopped_ || (hung_up_ && gate == Gate::InFlight)) return;
     const bool was_open = is_open();
     closed_gates_ |= static_cast<std::uint8_t>(gate);
-    if (was_open) owner_.on_gate();
+    if (!was_open) return;
+    half_message_.pause(environment_.loop.now());
+    owner_.on_gate();
 }
 
 void PeerInput::open(Gate gate) {
     if (stopped_ || !is_closed(gate)) return;
     closed_gates_ &= static_cast<std::uint8_t>(~static_cast<std::uint8_t>(gate));
     if (!is_open()) return;
+    half_message_.resume(environment_.loop.now());
     has_backlog_ = true;
     owner_.on_gate();
     environment_.turns.wait(*this);
@@ -264,6 +267,7 @@ bool PeerInput::check_on() {
 
 void PeerInput::accept(const bus::Message& message) {
     turn_cost_ += kCostPerMessage;
+    ++messages_taken_;
     // From here on the queues of its receivers are charged for it.
     reserved_.release();
     if (reserved_descriptors_.amount() > 0) reserve_descriptors();
@@ -307,29 +311,35 @@ void PeerInput::watch_descriptors() {
 /// when it is due whether anything has come since.
 void PeerInput::watch_half_message() {
     if (auth_ || has_backlog_ || !is_open() || !buffer_.is_mid_message()) return;
-    last_read_ = environment_.loop.now();
+    half_message_.on_part(messages_taken_, environment_.loop.now());
     if (!half_message_timer_)
         half_message_timer_ =
             std::make_unique<bus::Timer>(environment_.loop, [this] { on_half_message_overdue(); });
     if (!half_message_timer_->is_armed())
-        half_message_timer_->arm(last_read_ + environment_.limits.message_timeout);
+        half_message_timer_->arm(
+            half_message_.due(buffer_.wanted_bytes(), environment_.limits.message_timeout));
 }
 
 void PeerInput::on_half_message_overdue() {
     // Whoever is not read can't go on.
     if (!buffer_.is_mid_message() || has_backlog_ || !is_open()) return;
-    const auto deadline = last_read_ + environment_.limits.message_timeout;
-    if (environment_.loop.now() < deadline) {
-        half_message_timer_->arm(deadline);
-        return;
+    const auto timeout = environment_.limits.message_timeout;
+    const std::size_t bytes = buffer_.wanted_bytes();
+    const auto due = half_message_.due(bytes, timeout);
+    if (environment_.loop.now() < due) {
+        half_message_timer_->arm(due);
+    } else if (half_message_.is_too_slow(bytes, timeout, environment_.loop.now())) {
+        owner_.on_violation(fmt::format(
+            "did not end a message within {} ms (message_timeout={}ms, and a second for each {} "
+            "bytes)",
+            MessageDeadline::allowed(bytes, timeout).count(), timeout.count(),
+            MessageDeadline::kSlowestBytesPerSecond));
+    } else {
+        owner_.on_violation(fmt::format(
+            "sent a part of a message and then nothing (message_timeout={}ms)", timeout.count()));
     }
-    owner_.on_violation(
-        fmt::format("sent a part of a message and then nothing (message_timeout="
-                    "{}ms)",
-                    environment_.limits.message_timeout.count()));
 }
 
-/// What the user may not have is not waited for: there would never be room for it.
 bus::StreamLimits PeerInput::stream_limits() const {
     const std::uint64_t user_bytes = user_.share(Resource::Bytes).cap() - kStampedBytes;
     const std::uint64_t user_descriptors = user_.share(Resource::Descriptors).cap();

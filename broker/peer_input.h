@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "broker/cookie_source.h"
+#include "broker/message_deadline.h"
 #include "broker/quota/account_tree.h"
 #include "broker/quota/charge.h"
 #include "broker/quota/fair_turns.h"
@@ -144,7 +145,8 @@ private:
     std::unique_ptr<bus::Timer> auth_timer_;
     std::unique_ptr<bus::Timer> descriptors_timer_;
     std::unique_ptr<bus::Timer> half_message_timer_;
-    bus::TimePoint last_read_;  // while half_message_timer_ is armed
+    MessageDeadline half_message_;
+    std::uint64_t messages_taken_ = 0;
     std::size_t turn_budget_ = 0;
     std::size_t turn_cost_ = 0;
     int socket_error_ = 0;  // what ends the peer when its turn comes

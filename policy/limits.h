@@ -46,7 +46,7 @@ struct Limits {
     // Ours: dbus-daemon refuses files with these.
     /// A receiver that takes nothing for so long, while others wait for room in its full port.
     Milliseconds stuck_timeout{20'000};
-    /// Between two parts of a message.
+    /// Between two parts of a message; for all of it, with a second more for each 16 KiB.
     Milliseconds message_timeout{60'000};
     /// Of all messages that the bus holds; 0: eight of the longest, in 256 MiB to 1 GiB.
     std::uint64_t max_bus_bytes = 0;

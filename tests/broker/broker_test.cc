@@ -139,36 +139,85 @@ TEST(Timeouts, AReplyThatDoesNotComeIsAnError) {
     EXPECT_EQ(bus.state().replies.size(), 0U);
 }
 
-TEST(Timeouts, HalfAMessageHasToGoOn) {
-    TestBroker bus;
-    auto peer = RawClient::on(bus);
-    auto quiet = RawClient::on(bus);
-    const auto message = peer.make({.type = bus::MessageType::MethodCall,
-                                    .path = "/",
-                                    .interface = "a.b",
-                                    .member = "M",
-                                    .destination = quiet.name(),
-                                    .signature = "s"},
-                                   std::string(300, 'x'));
-    const std::span<const std::byte> bytes(message);
-    for (std::size_t at = 0; at < 4; ++at) {
-        peer.send(bytes.subspan(at * 50, 50));
-        bus.settle();
-        bus.advance(59'999ms);
-        EXPECT_FALSE(peer.is_closed()) << "something came within the time";
+/// A message in the middle, on its way to another.
+class HalfMessage : public testing::Test {
+protected:
+    void begin(std::size_t body_bytes) {
+        message_ = sender_.make({.type = bus::MessageType::MethodCall,
+                                 .flags = bus::kFlagNoReplyExpected,
+                                 .path = "/",
+                                 .interface = "a.b",
+                                 .member = "M",
+                                 .destination = receiver_.name(),
+                                 .signature = "s"},
+                                std::string(body_bytes, 'x'));
+        sent_ = 0;
     }
-    peer.send(bytes.subspan(200));
-    bus.settle();
-    EXPECT_EQ(quiet.take_all().size(), 1U);
-    bus.advance(120s);
-    EXPECT_FALSE(peer.is_closed()) << "the message is whole";
+    void send(std::size_t bytes) {
+        const auto rest = std::span<const std::byte>(message_).subspan(sent_);
+        for (auto part = rest.first(std::min(bytes, rest.size())); !part.empty();) {
+            const std::size_t taken = sender_.send(part);
+            sent_ += taken;
+            part = part.subspan(taken);
+            bus_.settle();
+            if (taken == 0 && sender_.is_closed()) return;
+        }
+    }
+    /// Parts of that length, one in so much time. Returns when all were sent or nobody took them.
+    void drip(std::size_t bytes, std::chrono::milliseconds interval) {
+        while (sent_ < message_.size() && !sender_.is_closed()) {
+            send(bytes);
+            if (sent_ < message_.size()) bus_.advance(interval);
+        }
+    }
+    void expect_ended(std::string_view what) {
+        EXPECT_TRUE(sender_.is_closed());
+        EXPECT_FALSE(receiver_.is_closed());
+        EXPECT_THAT(bus_.log_lines(), testing::Contains(testing::HasSubstr(std::string(what))));
+    }
 
-    peer.send(bytes.first(50));
-    bus.settle();
-    bus.advance(60s);
-    EXPECT_TRUE(peer.is_closed());
-    EXPECT_FALSE(quiet.is_closed());
-    EXPECT_THAT(bus.log_lines(), testing::Contains(testing::HasSubstr("message_timeout=60000ms")));
+    TestBroker bus_;
+    RawClient sender_ = RawClient::on(bus_);
+    RawClient receiver_ = RawClient::on(bus_);
+    std::vector<std::byte> message_;
+    std::size_t sent_ = 0;
+};
+
+TEST_F(HalfMessage, HasToGoOn) {
+    begin(300);
+    send(50);
+    bus_.advance(59'999ms);
+    EXPECT_FALSE(sender_.is_closed());
+    send(message_.size());
+    EXPECT_EQ(receiver_.take_all().size(), 1U);
+    bus_.advance(120s);
+    EXPECT_FALSE(sender_.is_closed()) << "the message is whole";
+
+    begin(300);
+    send(50);
+    bus_.advance(60s);
+    expect_ended("then nothing (message_timeout=60000ms)");
+}
+
+TEST_F(HalfMessage, MayNotGoOnForEver) {
+    begin(300);
+    drip(1, 10s);
+    EXPECT_LE(sent_, 7U);
+    expect_ended("did not end a message within 60");
+}
+
+TEST_F(HalfMessage, MayTakeLongerIfItIsLong) {
+    begin(std::size_t{1} << 20);
+    drip(200'000, 20s);
+    std::size_t received = 0;
+    for (int i = 0; i < 100 && received == 0; ++i)
+        received += receiver_.take_all().size();
+    EXPECT_EQ(received, 1U) << "1 MiB may take 124 s";
+
+    begin(std::size_t{1} << 20);
+    drip(100'000, 20s);
+    EXPECT_EQ(sent_, 700'000U);
+    expect_ended("did not end a message within 124");
 }
 
 /// A receiver that does not read, until its socket and its port hold something.
