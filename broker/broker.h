@@ -20,6 +20,7 @@
 #include "broker/name_signals.h"
 #include "broker/peer.h"
 #include "broker/policy_succession.h"
+#include "broker/port_writes.h"
 #include "broker/quota/principal.h"
 #include "broker/reload.h"
 #include "broker/throttle.h"
@@ -128,6 +129,7 @@ private:
     void expire_replies();
 
     FairTurns turns_;
+    PortWrites writes_;
     Principals principals_;
     bus::BlockPool pool_;
     bus::ReadArena arena_;

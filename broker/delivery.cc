@@ -93,10 +93,22 @@ void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route
     auto receivers = std::exchange(receivers_, {});
     receivers.clear();
     state_.matches.find(subject.get(), receivers);
-    const bool eavesdropping = !message.header.destination.empty();
     Audience audience(state_, receivers);
+    const auto behind = copy_to_all(message, route, cause, audience);
+    if (!audience.waiting().empty()) admission_.keep(message, *cause, audience);
+    receivers_ = std::move(receivers);
+    end_those_behind(behind);
+}
+
+/// Returns who is to be ended because its queue is full.
+std::vector<PeerId> Delivery::copy_to_all(const bus::OutgoingMessage& message,
+                                          const Route& route,
+                                          Peer* cause,
+                                          Audience& audience) {
+    const bool eavesdropping = !message.header.destination.empty();
+    const PortWrites::FanOut fan_out(writes_, audience.receivers().size());
     std::vector<PeerId> behind;
-    for (const PeerId id : receivers) {
+    for (const PeerId id : audience.receivers()) {
         Peer* receiver = state_.peers.find(id);
         if (!receiver || receiver == route.addressed) continue;
         const Passage passage{.header = message.header,
@@ -110,9 +122,7 @@ void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route
                                       : admission_.copy(message, cause, *receiver, audience);
         if (admitted == Admitted::ReceiverGone) behind.push_back(id);
     }
-    if (!audience.waiting().empty()) admission_.keep(message, *cause, audience);
-    receivers_ = std::move(receivers);
-    end_those_behind(behind);
+    return behind;
 }
 
 bool Delivery::deliver_held(Peer& sender) {

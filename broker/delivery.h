@@ -13,6 +13,7 @@
 #include "broker/admission.h"
 #include "broker/bus_state.h"
 #include "broker/judge.h"
+#include "broker/port_writes.h"
 #include "bus/message.h"
 #include "bus/message_builder.h"
 
@@ -28,8 +29,12 @@ struct Route {
 
 class Delivery {
 public:
-    Delivery(BusState& state, const Judge& judge, Admission& admission, PeerRetirer& retirer)
-        : state_(state), judge_(judge), admission_(admission), retirer_(retirer) {}
+    Delivery(BusState& state,
+             const Judge& judge,
+             Admission& admission,
+             PortWrites& writes,
+             PeerRetirer& retirer)
+        : state_(state), judge_(judge), admission_(admission), writes_(writes), retirer_(retirer) {}
 
     /// From here on work is counted on the turn of `cause` (null: of nobody), whoever pays for it.
     void work_for(Peer* cause) { cause_ = cause; }
@@ -72,6 +77,10 @@ public:
 
 private:
     [[nodiscard]] bool may_have(const bus::OutgoingMessage& message, const Passage& passage);
+    std::vector<PeerId> copy_to_all(const bus::OutgoingMessage& message,
+                                    const Route& route,
+                                    Peer* cause,
+                                    Audience& audience);
     void charge_copy(const bus::OutgoingMessage& message);
     void deliver_again(Peer& sender, const HeldMessage& held);
     void end_those_behind(const std::vector<PeerId>& receivers);
@@ -83,6 +92,7 @@ private:
     BusState& state_;
     const Judge& judge_;
     Admission& admission_;
+    PortWrites& writes_;
     PeerRetirer& retirer_;
     bus::MessageBuilder builder_;
     bus::MessageBuilder refusal_builder_;

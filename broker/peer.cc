@@ -25,7 +25,7 @@ Peer::Peer(const PeerEnvironment& environment,
       holdings_(account_.payer()),
       in_flight_(bus::make_ref<InFlight>(static_cast<InFlightListener*>(this), account_.payer())),
       input_(environment.input, account_, socket_.get(), std::move(auth), *this),
-      port_({environment.input.loop, environment.input.pool, environment.queue_peaks},
+      port_({environment.writes, environment.input.pool, environment.queue_peaks},
             environment.port_pools,
             socket_.get(),
             *this),
@@ -60,7 +60,7 @@ void Peer::retire() {
     port_.flush();
     in_flight_->detach();
     input_.stop();
-    port_.unlink();
+    port_.forget_schedule();
     environment_.input.loop.remove(socket_.get(), *this);
 }
 

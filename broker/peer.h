@@ -58,6 +58,7 @@ protected:
 struct PeerEnvironment {
     InputEnvironment input;
     PeerHandler& handler;
+    PortWrites& writes;
     bus::Ref<PortPools> port_pools;
     QueuePeaks& queue_peaks;
 };

@@ -25,7 +25,7 @@ Port::Port(const PortEnvironment& environment,
            bus::Ref<PortPools> pools,
            int socket,
            PortOwner& owner)
-    : loop_(environment.loop),
+    : writes_(environment.writes),
       peaks_(environment.peaks),
       owner_(owner),
       socket_(socket),
@@ -90,9 +90,9 @@ void Port::append(const bus::OutgoingMessage& message,
 bus::Duration Port::since_drained() const {
     if (!waiting_for_socket_) return bus::Duration::zero();
     const int unread = bus::unread_by_peer(socket_);
-    if (unread < unread_) last_progress_ = loop_.now();
+    if (unread < unread_) last_progress_ = writes_.loop().now();
     unread_ = unread;
-    return loop_.now() - last_progress_;
+    return writes_.loop().now() - last_progress_;
 }
 
 bool Port::holds_messages_of(const InFlight& payer) const {
@@ -138,7 +138,7 @@ void Port::push_bytes(std::span<const std::byte> bytes) {
 
 void Port::close() {
     closed_ = true;
-    unlink();
+    forget_schedule();
     retry_.reset();
     buffer_.clear();
     queued_messages_ = queued_descriptors_ = 0;
@@ -150,7 +150,7 @@ void Port::close() {
 
 void Port::schedule_write() {
     const bool waiting = waiting_for_socket_ || (retry_ && retry_->is_armed());
-    if (!waiting) loop_.at_end_of_turn(*this);
+    if (!waiting) writes_.schedule(*this);
 }
 
 void Port::flush() {
@@ -163,13 +163,13 @@ void Port::flush() {
         return;
     }
     if (*status == bus::FlushStatus::KernelBusy) {
-        if (!retry_) retry_.emplace(loop_, [this] { flush(); });
-        retry_->arm(loop_.now() + kRetryInterval);
+        if (!retry_) retry_.emplace(writes_.loop(), [this] { flush(); });
+        retry_->arm(writes_.loop().now() + kRetryInterval);
     }
     const bool full = *status == bus::FlushStatus::SocketFull;
     const bool had_waited = waiting_for_socket_;
     if (full && (!had_waited || buffer_.sent() > sent_before)) {
-        last_progress_ = loop_.now();
+        last_progress_ = writes_.loop().now();
         unread_ = bus::unread_by_peer(socket_);
     }
     if (buffer_.sent() > sent_before) owner_.on_port_drained();

@@ -2,7 +2,7 @@
 // Messages accepted for one receiver and not yet delivered: the mailbox of one connection.
 // Invariant: an entry holds the charges for its bytes and descriptors, on the sender's account and
 // on his share of this port; they are given back when its last byte has left, or with the port.
-// First in, first out. One write at the end of each turn.
+// First in, first out. One write at the end of a turn: see port_writes.h.
 // Source: DESIGN, sections 5 and 8.
 #pragma once
 
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "broker/in_flight.h"
+#include "broker/port_writes.h"
 #include "broker/quota/port_shares.h"
 #include "broker/quota/receiver_fault.h"
 #include "bus/base/event_loop.h"
@@ -49,12 +50,12 @@ struct QueuePeaks {
 
 /// What all ports of one bus share; outlives them.
 struct PortEnvironment {
-    bus::EventLoop& loop;
+    PortWrites& writes;
     bus::BlockPool& pool;
     QueuePeaks& peaks;
 };
 
-class Port final : public bus::LoopTask {
+class Port final : public WritingPort {
 public:
     /// `socket` stays the owner's.
     Port(const PortEnvironment& environment,
@@ -121,7 +122,7 @@ private:
     void schedule_write();
     void release_sent();
 
-    bus::EventLoop& loop_;
+    PortWrites& writes_;
     QueuePeaks& peaks_;
     PortOwner& owner_;
     int socket_;
