@@ -12,6 +12,7 @@
 #include "bus/protocol.h"
 #include "policy/check_reach.h"
 #include "policy/check_rule.h"
+#include "policy/limit_overrides.h"
 #include "policy/resolved_policy.h"
 
 namespace buzon::policy {
@@ -102,6 +103,7 @@ std::vector<Finding> check(const Config& config,
     std::vector<Finding> findings;
     std::vector<Warning> warnings;
     const ResolvedPolicy policy = resolve(config, users, warnings, WhenUnreachable::DropAllows);
+    (void)resolve_limits(config, users, warnings, WhenUnreachable::DropAllows);
     check_whole(config, findings);
     check_subjects(warnings, findings);
     ServiceCheck service_check(services, findings);

@@ -55,7 +55,7 @@ _buzonctl() {
     local valued='--address= --json= --watch-bind= --augment-creds= --expect-reply= --auto-start=
         --allow-interactive-authorization= --timeout= --destination= --match=
         --config= --sender= --uid= --gid= --receiver= --receiver-uid= --receiver-gid= --type= --path=
-        --interface= --member= --error= --reply= --fds= --own= --count='
+        --interface= --member= --error= --reply= --fds= --own= --count= --mailbox-config='
 
     local word verb='' arguments=()
     for word in "${words[@]:1:cword-1}"; do
@@ -74,7 +74,7 @@ _buzonctl() {
         --reply=*) cur=${cur#*=} candidates='requested unrequested' ;;
         --uid=* | --receiver-uid=*) cur=${cur#*=} candidates=$(compgen -u) ;;
         --gid=* | --receiver-gid=*) cur=${cur#*=} candidates=$(compgen -g) ;;
-        --config=*) cur=${cur#*=} candidates=$(compgen -f -- "${cur#*=}") ;;
+        --config=* | --mailbox-config=*) cur=${cur#*=} candidates=$(compgen -f -- "${cur#*=}") ;;
         --watch-bind=* | --augment-creds=* | --expect-reply=* | --auto-start=* | \
             --allow-interactive-authorization=*) cur=${cur#*=} candidates='yes no' ;;
         -*) candidates="$flags $valued" ;;

@@ -31,14 +31,22 @@ struct Findings {
     std::vector<std::string> parts;
 };
 
-void add_findings_in(const std::string& path, Findings& findings) {
+void add_findings_in(const policy::Config& config, Findings& findings) {
     policy::SystemUserDatabase users;
     policy::DiskFiles files;
-    const policy::Config config = read_config_file(path);
-    if (config.listen.empty()) findings.parts.push_back(path);
     for (auto& finding : policy::check(config, users, policy::read_service_names(config, files))) {
         findings.placed.push_back({config.files.name(finding.location.file), std::move(finding)});
     }
+}
+
+void add_findings_in_file(const std::string& path, Findings& findings) {
+    const policy::Config config = read_config_file(path);
+    if (config.listen.empty()) findings.parts.push_back(path);
+    add_findings_in(config, findings);
+}
+
+void add_findings_in_buzon_file(const std::string& path, Findings& findings) {
+    add_findings_in(read_buzon_file(path), findings);
 }
 
 policy::Finding finding_of(const policy::ConfigError& error) {
@@ -49,17 +57,16 @@ policy::Finding finding_of(const policy::ConfigError& error) {
             "Correct it: what else the file holds was not checked."};
 }
 
-Findings findings_in(const std::vector<std::string>& paths) {
-    Findings findings;
+template <typename Add>
+void add_findings(const std::vector<std::string>& paths, Findings& findings, const Add& add) {
     for (const auto& path : paths) {
         try {
-            add_findings_in(path, findings);
+            add(path, findings);
         } catch (const policy::ConfigError& error) {
             findings.placed.push_back({error.file(), finding_of(error)});
             findings.has_broken_file = true;
         }
     }
-    return findings;
 }
 
 void tell_of_parts(const std::vector<std::string>& parts) {
@@ -114,8 +121,11 @@ void print_all(const std::vector<PlacedFinding>& findings, const Options& option
 
 int check_policy(const Options& options) {
     std::vector<std::string> paths(options.arguments.begin() + 1, options.arguments.end());
-    if (paths.empty()) paths.push_back(standard_config_file(options.bus.scope));
-    const Findings findings = findings_in(paths);
+    const auto& own = options.policy.mailbox_configs;
+    if (paths.empty() && own.empty()) paths.push_back(standard_config_file(options.bus.scope));
+    Findings findings;
+    add_findings(paths, findings, add_findings_in_file);
+    add_findings(own, findings, add_findings_in_buzon_file);
     print_all(findings.placed, options);
     tell_of_parts(findings.parts);
     constexpr int kBrokenFile = 2;

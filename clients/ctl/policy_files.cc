@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "clients/ctl/complaint.h"
+#include "policy/buzon_files.h"
 #include "policy/config_environment.h"
 #include "policy/config_files.h"
 
@@ -14,8 +15,19 @@ namespace buzon::clients {
 
 policy::Config read_config_file(const std::string& path) {
     policy::DiskFiles files;
-    return policy::load_config(path, policy::process_environment(), files,
-                               policy::ConfigRole::Part);
+    auto config =
+        policy::load_config(path, policy::process_environment(), files, policy::ConfigRole::Part);
+    // The bus would read them as well.
+    if (!config.listen.empty())
+        policy::load_buzon_files(config, {}, policy::WhenBroken::LeaveOut, files);
+    return config;
+}
+
+policy::Config read_buzon_file(const std::string& path) {
+    policy::DiskFiles files;
+    policy::Config config;
+    policy::load_buzon_files(config, {path}, policy::WhenBroken::Refuse, files);
+    return config;
 }
 
 void tell_of_part(const std::string& path) {

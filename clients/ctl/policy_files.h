@@ -20,8 +20,10 @@ struct LoadedPolicy {
     bus::Ref<const policy::PolicySet> set;
 };
 
-/// Errors: policy::ConfigError.
+/// With buzon's own files, if it is a whole configuration. Errors: policy::ConfigError.
 [[nodiscard]] policy::Config read_config_file(const std::string& path);
+/// One of buzon's own files. Errors: policy::ConfigError.
+[[nodiscard]] policy::Config read_buzon_file(const std::string& path);
 /// On standard error, of a configuration without <listen>.
 void tell_of_part(const std::string& path);
 /// Reads it, looks up users and groups, and tells what is missing or left out.

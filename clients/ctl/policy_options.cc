@@ -67,6 +67,8 @@ void add_policy_options(CLI::App& app, PolicyOptions& options) {
     add_message_options(app, options);
     add_text(app, "--own", options.own, "NAME", "policy explain: may NAME be owned?");
     app.add_flag("--connect", options.connect, "policy explain: may one connect at all?");
+    add_texts(app, "--mailbox-config", options.mailbox_configs, "FILE",
+              "policy check: a file of buzon's own; may be repeated");
     app.add_flag("--strict", options.strict, "policy check: notes count as well");
 }
 

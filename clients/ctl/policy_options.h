@@ -38,6 +38,8 @@ struct PolicyOptions {
     std::string own{};
     bool connect = false;
     bool strict = false;
+    /// Files of buzon's own.
+    std::vector<std::string> mailbox_configs{};
 };
 
 void add_policy_options(CLI::App& app, PolicyOptions& options);

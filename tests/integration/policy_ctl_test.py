@@ -296,6 +296,19 @@ class Check(PolicyTestCase):
         self.assertEqual(status, 2)
         self.assertTrue(text.startswith(f"{broken}:2:1: error: <policy> needs"), text)
 
+    def test_files_of_buzons_own(self):
+        good = self.file("good-own.conf", "<busconfig>\n<limit name='stuck_timeout'>1</limit>\n"
+                                          "<limits user='no-such-user'/></busconfig>")
+        broken = self.file("broken-own.conf", "<busconfig>\n<limit name='stuck'>1</limit>"
+                                              "</busconfig>")
+        status, found = self.findings(f"--mailbox-config={good}")
+        self.assertEqual((status, found), (1, [(3, "warning", "unknown-user")]))
+        whole = self.file("good.conf", harness.busconfig())
+        status, found = self.findings(whole, f"--mailbox-config={good}",
+                                      f"--mailbox-config={broken}")
+        self.assertEqual((status, found), (2, [(3, "warning", "unknown-user"),
+                                               (2, "error", "malformed")]))
+
     def test_a_directory(self):
         status, text = self.ctl("policy", "check", self.bus.directory)
         self.assertEqual(status, 2)
