@@ -85,7 +85,9 @@ public:
     [[nodiscard]] const BusState& state() const { return state_; }
     [[nodiscard]] const Throttle& throttle() const { return throttle_; }
     /// Connections that are not read yet: see WaitingRoom.
-    [[nodiscard]] std::size_t waiting_count() const { return waiting_room_.size(); }
+    [[nodiscard]] std::size_t waiting_count() const {
+        return waiting_room_.size() + waiting_room_.too_fast().size();
+    }
     /// Messages that the bus itself has written: their last serial.
     [[nodiscard]] std::uint32_t driver_messages() const { return delivery_.last_serial(); }
 

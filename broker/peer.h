@@ -63,7 +63,11 @@ struct PeerEnvironment {
     QueuePeaks& queue_peaks;
 };
 
+/// Membership among the peers of one program.
+struct OfOneProgram {};
+
 class Peer final : public bus::EventSource,
+                   public bus::ListLink<OfOneProgram>,
                    public bus::Disposable,
                    private PeerInputOwner,
                    private PortOwner,

@@ -7,7 +7,9 @@ namespace buzon::broker {
 
 Peer& PeerRegistry::adopt(std::unique_ptr<Peer> peer) {
     Peer& adopted = *peer;
-    ++incomplete_by_principal_[adopted.account().account().parent()];
+    Program& program = program_of(adopted);
+    program.peers.push_back(adopted);
+    ++program.incomplete;
     peers_.emplace(&adopted, std::move(peer));
     return adopted;
 }
@@ -15,22 +17,32 @@ Peer& PeerRegistry::adopt(std::unique_ptr<Peer> peer) {
 PeerId PeerRegistry::activate(Peer& peer) {
     const PeerId id{next_id_++};
     peer.become_active(id);
-    count_as_complete(peer);
+    --program_of(peer).incomplete;
     by_id_.emplace(id, &peer);
     ++complete_;
     if (const auto user = peer.user()) ++complete_by_user_[*user];
     return id;
 }
 
-/// Or as gone.
-void PeerRegistry::count_as_complete(const Peer& peer) {
-    const auto count = incomplete_by_principal_.find(peer.account().account().parent());
-    if (--count->second == 0) incomplete_by_principal_.erase(count);
+PeerRegistry::Program& PeerRegistry::program_of(const Peer& peer) {
+    return programs_[peer.account().account().parent()];
+}
+
+void PeerRegistry::leave_program(Peer& peer) {
+    Program& program = program_of(peer);
+    if (!peer.has_id()) --program.incomplete;
+    peer.unlink();
+    if (program.peers.empty()) programs_.erase(peer.account().account().parent());
 }
 
 std::size_t PeerRegistry::incomplete_count_of(const Account& principal) const {
-    const auto count = incomplete_by_principal_.find(&principal);
-    return count == incomplete_by_principal_.end() ? 0 : count->second;
+    const auto program = programs_.find(&principal);
+    return program == programs_.end() ? 0 : program->second.incomplete;
+}
+
+const Peer* PeerRegistry::one_of(const Account& principal) const {
+    const auto program = programs_.find(&principal);
+    return program == programs_.end() ? nullptr : &program->second.peers.front();
 }
 
 void PeerRegistry::hide(Peer& peer) {
@@ -44,10 +56,8 @@ std::unique_ptr<Peer> PeerRegistry::release(Peer& peer) {
     assert(found != peers_.end());
     auto released = std::move(found->second);
     peers_.erase(found);
-    if (!released->has_id()) {
-        count_as_complete(*released);
-        return released;
-    }
+    leave_program(*released);
+    if (!released->has_id()) return released;
     by_id_.erase(released->id());
     monitors_.erase(released->id());
     --complete_;

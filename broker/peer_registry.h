@@ -14,6 +14,7 @@
 
 #include "broker/peer.h"
 #include "broker/peer_id.h"
+#include "bus/base/intrusive_list.h"
 
 namespace buzon::broker {
 
@@ -35,6 +36,8 @@ public:
     [[nodiscard]] std::size_t incomplete_count() const { return peers_.size() - complete_; }
     /// Of the incomplete ones, those of one program.
     [[nodiscard]] std::size_t incomplete_count_of(const Account& principal) const;
+    /// The one of that program that has been here longest; null if there is none.
+    [[nodiscard]] const Peer* one_of(const Account& principal) const;
     [[nodiscard]] std::size_t complete_count() const { return complete_; }
     /// Of the complete ones.
     [[nodiscard]] std::size_t monitor_count() const { return monitors_.size(); }
@@ -54,13 +57,20 @@ public:
     }
 
 private:
-    void count_as_complete(const Peer& peer);
+    /// Exists while it has peers.
+    struct Program {
+        bus::IntrusiveList<Peer, OfOneProgram> peers;
+        std::size_t incomplete = 0;
+    };
+
+    [[nodiscard]] Program& program_of(const Peer& peer);
+    void leave_program(Peer& peer);
 
     std::unordered_map<const Peer*, std::unique_ptr<Peer>> peers_;
     std::unordered_map<PeerId, Peer*> by_id_;
     std::unordered_map<PeerId, Peer*> monitors_;
     std::unordered_map<uid_t, std::size_t> complete_by_user_;
-    std::unordered_map<const Account*, std::size_t> incomplete_by_principal_;
+    std::unordered_map<const Account*, Program> programs_;
     std::size_t complete_ = 0;
     std::uint64_t next_id_ = 0;
 };

@@ -31,6 +31,7 @@ public:
     }
     /// Those who connect too fast. They come before all others here, and are counted apart.
     [[nodiscard]] ConnectRate& too_fast() { return too_fast_; }
+    [[nodiscard]] const ConnectRate& too_fast() const { return too_fast_; }
     /// All of them.
     template <typename Visitor>
     void for_each(Visitor&& visit) const {

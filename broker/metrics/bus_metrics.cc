@@ -8,7 +8,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "broker/quota/resource.h"
+#include "broker/metrics/account_metrics.h"
+#include "broker/metrics/largest_accounts.h"
 
 namespace buzon::broker {
 
@@ -21,46 +22,20 @@ struct Row {
     std::uint64_t value;
 };
 
-/// What the accounts of the bus hold, resource by resource, and what there is to hold.
-struct ResourceFamilies {
-    Resource resource;
-    std::string_view held, held_help, limit, limit_help, unit;
-};
-constexpr ResourceFamilies kResources[] = {
-    {Resource::Bytes, "buzon_held_bytes", "Memory charged for messages.", "buzon_limit_bytes",
-     "Most that may be charged.", "bytes"},
-    {Resource::Descriptors, "buzon_held_descriptors", "Descriptors under way in messages.",
-     "buzon_limit_descriptors", "Most that may be under way.", ""},
-    {Resource::MatchRules, "buzon_held_match_rules", "Match rules charged.",
-     "buzon_limit_match_rules", "Most match rules that there may be.", ""},
-    {Resource::Names, "buzon_held_names", "Places in queues of names charged.", "buzon_limit_names",
-     "Most that there may be.", ""},
-    {Resource::PendingReplies, "buzon_held_pending_replies", "Awaited replies charged.",
-     "buzon_limit_pending_replies", "Most replies that may be awaited.", ""},
-    {Resource::Activations, "buzon_held_activations", "Services being started.",
-     "buzon_limit_activations", "Most that may be started at once.", ""},
-    {Resource::WaitingCalls, "buzon_held_waiting_calls", "Calls that wait in mailboxes.",
-     "buzon_limit_waiting_calls", "Most that may wait.", ""},
-    {Resource::Connections, "buzon_held_connections", "Connections charged.",
-     "buzon_limit_connections", "Most connections that there may be.", ""},
-};
-static_assert(std::size(kResources) == kResourceCount);
-
-void write_resources(OpenMetricsWriter& out, const Account& bus) {
-    for (const ResourceFamilies& each : kResources) {
-        out.write({each.held, Type::Gauge, each.held_help, each.unit}, bus.held(each.resource));
-        out.write({each.limit, Type::Gauge, each.limit_help, each.unit},
-                  bus.share(each.resource).pool().limits().capacity);
-    }
-}
-
 }  // namespace
 
 class BusMetrics::Report final : public MetricsReport {
 public:
     explicit Report(const BusMetrics& metrics) : metrics_(metrics) {}
 
-    bool advance() override { return true; }
+    bool advance() override {
+        const BusState& state = metrics_.broker_.state();
+        if (!largest_.advance(state.accounts, state.peers)) return false;
+        // Their names are shown when they are known, which may be the next time.
+        for (const AccountFigures& program : largest_.programs())
+            if (program.process) state.denials->expect(program.process);
+        return true;
+    }
     [[nodiscard]] std::string text() const override {
         OpenMetricsWriter out;
         out.begin({"buzon_build", Type::Info, "What this is."});
@@ -68,7 +43,8 @@ public:
         metrics_.write_events(out);
         metrics_.write_present(out);
         metrics_.write_peaks(out);
-        write_resources(out, metrics_.broker_.state().accounts.bus());
+        write_bus_account(out, metrics_.broker_.state().accounts.bus());
+        write_largest_accounts(out, largest_);
         metrics_.write_turns(out);
         metrics_.process_.write(out);
         return std::move(out).finish();
@@ -76,6 +52,7 @@ public:
 
 private:
     const BusMetrics& metrics_;
+    LargestAccounts largest_;
 };
 
 std::unique_ptr<MetricsReport> BusMetrics::begin_report() const {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -91,6 +92,22 @@ public:
     [[nodiscard]] const Account& bus() const { return *bus_; }
     /// Null if it has no account now.
     [[nodiscard]] const Account* find(UserId user) const;
+    using ProgramKey = std::pair<UserId, PrincipalKey>;
+    /// Visits `most` users behind one, or from the first on, in an order that stays: in parts, all
+    /// that are there for the whole time are visited. Returns the last, or nothing behind it.
+    template <typename Visitor>
+    std::optional<UserId> visit_users(const std::optional<UserId>& behind,
+                                      std::size_t most,
+                                      Visitor&& visit) const {
+        return visit_some(users_, behind, most, visit);
+    }
+    /// The same with principals.
+    template <typename Visitor>
+    std::optional<ProgramKey> visit_programs(const std::optional<ProgramKey>& behind,
+                                             std::size_t most,
+                                             Visitor&& visit) const {
+        return visit_some(principals_, behind, most, visit);
+    }
     /// For debugging: walks the whole tree; says who does not agree with its children, or nothing.
     [[nodiscard]] std::string verify() const;
 
@@ -99,7 +116,21 @@ private:
     friend class OpenAccount;
     friend class Payer;
     using Pools = std::array<SharePool, kResourceCount>;
-    using Principals = std::map<std::pair<UserId, PrincipalKey>, std::unique_ptr<Account>>;
+    using Principals = std::map<ProgramKey, std::unique_ptr<Account>>;
+
+    template <typename Key, typename Visitor>
+    static std::optional<Key> visit_some(const std::map<Key, std::unique_ptr<Account>>& accounts,
+                                         const std::optional<Key>& behind,
+                                         std::size_t most,
+                                         Visitor& visit) {
+        auto next = behind ? accounts.upper_bound(*behind) : accounts.begin();
+        std::optional<Key> last;
+        for (; next != accounts.end() && most > 0; ++next, --most) {
+            visit(*next->second);
+            last = next->first;
+        }
+        return next == accounts.end() ? std::nullopt : last;
+    }
 
     [[nodiscard]] Account& user_account(UserId user);
     [[nodiscard]] Account& principal_account(UserId user, const PrincipalKey& principal);

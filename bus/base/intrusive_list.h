@@ -51,6 +51,10 @@ public:
         assert(!empty());
         return *static_cast<T*>(head_.next_);
     }
+    [[nodiscard]] const T& front() const {
+        assert(!empty());
+        return *static_cast<const T*>(head_.next_);
+    }
     /// `member` must not be in a list of this Tag.
     void push_back(T& member) {
         Link& link = member;

@@ -4,12 +4,15 @@
 dbus-daemon has nothing like it.
 """
 
+import contextlib
 import http.client
 import os
 import resource
 import select
 import signal
 import socket
+import subprocess
+import sys
 import threading
 
 import harness
@@ -163,6 +166,52 @@ class Figures(MetricsTestCase):
         samples = self.scrape()
         self.assertEqual(value_of(samples, "buzon_throttled_senders"), 0)
         self.assertEqual(value_of(samples, "buzon_held_bytes"), 0)
+
+
+    def programs(self, name):
+        """{pid: (labels, value)}"""
+        found = {}
+        for (sample, labels), value in self.scrape().items():
+            if sample == name:
+                found[dict(labels)["pid"]] = dict(labels), value
+        return found
+
+    def test_tell_who_holds_most(self):
+        clients = [self.connect() for _ in range(3)]
+        clients[0].add_match("type='signal'")
+        self.assertEqual(
+            value_of(self.scrape(), "buzon_user_held_connections", uid=str(os.getuid())), 3)
+        pid = str(os.getpid())
+        labels, value = self.programs("buzon_program_held_match_rules")[pid]
+        self.assertEqual((labels["uid"], value), (str(os.getuid()), 1))
+        self.assertEqual(self.programs("buzon_program_held_connections")[pid][1], 3)
+        # The name is asked for by the first who looks.
+        with open("/proc/self/comm", encoding="utf-8") as file:
+            own_name = file.read().removesuffix("\n")
+        wait_until(lambda: self.programs("buzon_program_held_bytes")[pid][0]["comm"] == own_name,
+                   "the name of this program")
+        for client in clients:
+            client.close()
+        wait_until(lambda: not self.programs("buzon_program_held_bytes"), "the end of the program")
+
+    def test_are_of_ten_programs_at_most(self):
+        children = [self.enterContext(self.another_program()) for _ in range(15)]
+        self.assertEqual(value_of(self.scrape(), "buzon_held_connections"), len(children))
+        self.assertEqual(len(self.programs("buzon_program_held_connections")), 10)
+
+    @contextlib.contextmanager
+    def another_program(self):
+        """One with a connection to the bus."""
+        child = subprocess.Popen(
+            [sys.executable, "-c", "import sys\nfrom rawclient import RawClient\n"
+             "client = RawClient(sys.argv[1])\nprint(flush=True)\nsys.stdin.read()",
+             self.daemon.address], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            cwd=os.path.dirname(os.path.abspath(__file__)))
+        try:
+            child.stdout.readline()
+            yield child
+        finally:
+            child.communicate(timeout=DEADLINE)
 
 
 class Trouble(MetricsTestCase):
