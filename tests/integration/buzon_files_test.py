@@ -5,6 +5,7 @@ BUZON_TEST_CTL names buzonctl. dbus-daemon has nothing like it.
 """
 
 import os
+import re
 import subprocess
 
 import harness
@@ -204,6 +205,34 @@ class BrokenLater(BuzonFilesTestCase):
         self.client.add_match("member='B'")
         with self.assertRaises(BusError):
             self.client.add_match("member='C'")
+
+
+class Example(BuzonFilesTestCase):
+    """The file that is installed for copying."""
+
+    PATH = os.path.join(os.path.dirname(__file__), "..", "..", "broker", "buzon-limits.conf")
+
+    def test_it_changes_nothing_until_its_comments_are_taken_out(self):
+        with open(self.PATH, encoding="utf-8") as file:
+            text = file.read()
+        self.start()
+        without = re.sub(r"<!--\s*(<limit.*?)-->", r"\1", text, flags=re.DOTALL)
+        self.assertEqual((text.count("<limit"), without.count("<!--\n  <limit")), (19, 0))
+        for elements in (text, without.replace("guest", str(os.getuid()))):
+            with open(self.own, "w", encoding="utf-8") as file:
+                file.write(elements)
+            self.reload()
+            names = 16 if "<!-- <limit" not in elements else 20
+            self.assertEqual(self.names_it_may_have(20), min(names, 20))
+
+    def names_it_may_have(self, most):
+        client = self.connect(self.daemon)
+        for number in range(1, most):  # the unique name counts
+            try:
+                client.request_name(f"a.b{number}")
+            except BusError:
+                return number
+        return most
 
 
 if __name__ == "__main__":
