@@ -33,6 +33,10 @@ public:
         const auto added = server_.loop_.add(socket_.get(), EPOLLIN, *this);
         if (!added) throw std::system_error(added.error(), std::system_category(), "epoll_ctl");
     }
+    ListeningSocket(const ListeningSocket&) = delete;
+    ListeningSocket& operator=(const ListeningSocket&) = delete;
+    ListeningSocket(ListeningSocket&&) = delete;
+    ListeningSocket& operator=(ListeningSocket&&) = delete;
     ~ListeningSocket() override { server_.loop_.remove(socket_.get(), *this); }
 
     void on_ready(std::uint32_t) override { server_.accept_from(*this); }

@@ -284,6 +284,8 @@ public:
     }
     NoDescriptorsLeft(const NoDescriptorsLeft&) = delete;
     NoDescriptorsLeft& operator=(const NoDescriptorsLeft&) = delete;
+    NoDescriptorsLeft(NoDescriptorsLeft&&) = delete;
+    NoDescriptorsLeft& operator=(NoDescriptorsLeft&&) = delete;
     ~NoDescriptorsLeft() { ::setrlimit(RLIMIT_NOFILE, &former_); }
 
 private:

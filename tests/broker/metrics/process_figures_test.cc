@@ -55,6 +55,7 @@ TEST(ProcessFigures, FollowWhatIsOpen) {
     const double before = sample(text_of(figures), "process_open_fds");
     if (before < 0) GTEST_SKIP() << "this kernel does not tell";
     std::vector<bus::FileDescriptor> more;
+    more.reserve(10);
     for (int i = 0; i < 10; ++i)
         more.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
     EXPECT_EQ(sample(text_of(figures), "process_open_fds"), before + 10);
