@@ -23,9 +23,9 @@ std::vector<std::string_view> names_that_matter(const BusState& state, const Pee
 }  // namespace
 
 void bound_queue(BusState& state, Peer& peer) {
-    const auto& [limits, policy, overrides] = state.settings;
-    const PortLimits bounds = port_limits(
-        policy::limits_of_destination(limits, overrides, names_that_matter(state, peer)));
+    const Settings& settings = state.settings;
+    const PortLimits bounds = port_limits(policy::limits_of_destination(
+        settings.limits, settings.overrides, names_that_matter(state, peer)));
     if (bounds == peer.port().limits()) return;
     const bool is_standard = bounds == state.port_pools->limits();
     peer.port().set_pools(is_standard ? state.port_pools : bus::make_ref<PortPools>(bounds));
