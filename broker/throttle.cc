@@ -17,11 +17,16 @@ namespace {
 constexpr std::size_t kRoomToGoOn = 64 * 1024;
 // How often receivers are looked at that others wait for.
 constexpr auto kWatchInterval = std::chrono::seconds(1);
-// Of those who wait for the bus, so many are asked at once.
+// Of those who wait for one queue, or for the bus, so many are asked at once; so many go on at
+// once; so many are looked at for being stuck, and for so few of them all queues are searched.
 constexpr std::size_t kAskedAtOnce = 64;
+constexpr std::size_t kReleasedAtOnce = 256;
+constexpr std::size_t kLookedAtAtOnce = 256;
+constexpr std::size_t kSearchedForAtOnce = 4;
+// In what costs about a nanosecond.
+constexpr std::size_t kCostPerStep = 32;
 // A sender stopped again within this time is no news for the log.
 constexpr auto kSameFlood = std::chrono::seconds(10);
-constexpr std::size_t kLongestCircle = 1024;
 
 constexpr bus::LogKind kThrottleLog{"throttled senders"};
 
@@ -40,14 +45,8 @@ Throttle::Throttle(BusState& state, PeerRetirer& retirer, HeldSenderHandler& han
 
 Throttle::Reading Throttle::hold(Peer& sender, Peer& receiver, std::uint64_t bytes) {
     Held& record = held(sender);
-    const bool is_new = std::find(record.receivers.begin(), record.receivers.end(),
-                                  receiver.id()) == record.receivers.end();
-    if (is_new) {
-        record.receivers.push_back(receiver.id());
-        queues_[receiver.id()].senders.push_back(sender.id());
-    }
-    if (record.beyond_share + bytes <= kCircleAllowance &&
-        closes_circle(sender.id(), receiver.id())) {
+    const bool is_new = waits_.add(sender.id(), receiver.id());
+    if (record.beyond_share + bytes <= kCircleAllowance && closes_circle(sender, receiver)) {
         record.beyond_share += bytes;
         return Reading::GoesOn;
     }
@@ -71,7 +70,7 @@ void Throttle::hold_for_bus(Peer& sender, std::uint64_t bytes) {
     record.wanted = std::max(record.wanted, bytes);
     if (!record.waits_for_bus) {
         record.waits_for_bus = true;
-        for_bus_.push_back(sender.id());
+        record.place_for_bus = for_bus_.insert(for_bus_.end(), sender.id());
         state_.log.info(kThrottleLog,
                         "Throttled {} ({}): its program may have no more on the bus ({} bytes "
                         "under way, {} more wanted)",
@@ -108,11 +107,8 @@ void Throttle::stop_reading(Peer& sender, Held& held) {
 
 void Throttle::on_drained(const Peer& receiver) {
     if (held_.empty()) return;
-    if (receiver.has_id()) {
-        const auto queue = queues_.find(receiver.id());
-        if (queue != queues_.end() && !std::exchange(queue->second.is_drained, true))
-            drained_.push_back(receiver.id());
-    }
+    if (receiver.has_id() && waits_.count_waiting_for(receiver.id()) > 0)
+        drained_.insert(receiver.id());
     state_.loop.at_end_of_turn(*this);
 }
 
@@ -120,74 +116,79 @@ void Throttle::run_task() {
     for (const PeerId receiver : std::exchange(drained_, {}))
         settle(receiver);
     settle_bus();
-    for (const PeerId sender : std::exchange(free_, {}))
+    for (auto left = std::min(free_.size(), kReleasedAtOnce); left > 0; --left) {
+        const PeerId sender = free_.front();
+        free_.pop_front();
         release(sender);
+    }
+    if (!free_.empty() || !drained_.empty()) state_.loop.in_next_turn(next_turn_);
+}
+
+void Throttle::go_on_in_new_turn() {
+    may_ask_ = kMostAskedInATurn;
+    state_.loop.at_end_of_turn(*this);
 }
 
 /// Lets those go on for whom there is room.
 void Throttle::settle(PeerId receiver) {
-    const auto queue = queues_.find(receiver);
     Peer* const peer = state_.peers.find(receiver);
-    if (queue == queues_.end() || !peer) return;
-    queue->second.is_drained = false;
-    const auto senders = queue->second.senders;
-    for (const PeerId sender : senders) {
-        const Peer* const waiting = state_.peers.find(sender);
+    if (!peer) return;
+    const std::size_t waiting = waits_.count_waiting_for(receiver);
+    bool is_more = waiting > 0 && may_ask_ == 0;
+    for (auto left = std::min({waiting, kAskedAtOnce, may_ask_}); left > 0; --left) {
+        --may_ask_;
+        ++asked_;
+        const PeerId sender = *waits_.first_waiting_for(receiver);
+        const Peer* const asked = state_.peers.find(sender);
         const auto wanted = std::max<std::uint64_t>(held_.at(sender).wanted, kRoomToGoOn);
-        if (waiting && !peer->port().has_room_for(*waiting->in_flight(), wanted) &&
-            !peer->port().empty())
+        if (asked && !peer->port().has_room_for(*asked->in_flight(), wanted) &&
+            !peer->port().empty()) {
+            waits_.send_to_the_end(sender, receiver);
             continue;
-        if (leave_queue(sender, receiver)) release_if_free(sender);
+        }
+        is_more = true;
+        waits_.remove(sender, receiver);
+        release_if_free(sender);
     }
+    // Nothing may drain any more that would ask the others.
+    if (is_more && waits_.count_waiting_for(receiver) > 0) drained_.insert(receiver);
 }
 
 void Throttle::settle_bus() {
     auto left = std::min(for_bus_.size(), kAskedAtOnce);
     for (; left > 0; --left) {
         const PeerId sender = for_bus_.front();
-        for_bus_.erase(for_bus_.begin());
-        const auto record = held_.find(sender);
-        Peer* const waiting = state_.peers.find(sender);
-        if (record == held_.end() || !waiting) continue;
-        const Account& account = waiting->in_flight()->payer()->account();
-        if (account.share(Resource::Bytes).check(record->second.wanted)) {
-            for_bus_.push_back(sender);
+        Held& record = held_.at(sender);
+        const Peer* const waiting = state_.peers.find(sender);
+        if (waiting &&
+            waiting->in_flight()->payer()->account().share(Resource::Bytes).check(record.wanted)) {
+            for_bus_.splice(for_bus_.end(), for_bus_, for_bus_.begin());
             continue;
         }
-        record->second.waits_for_bus = false;
+        for_bus_.pop_front();
+        record.waits_for_bus = false;
         release_if_free(sender);
     }
-}
-
-/// False: it did not stand there.
-bool Throttle::leave_queue(PeerId sender, PeerId receiver) {
-    const auto queue = queues_.find(receiver);
-    if (queue == queues_.end()) return false;
-    const bool left = std::erase(queue->second.senders, sender) > 0;
-    if (queue->second.senders.empty()) queues_.erase(queue);
-    if (const auto record = held_.find(sender); record != held_.end())
-        std::erase(record->second.receivers, receiver);
-    return left;
 }
 
 /// What is held of it may wake others, so that is done when the turn is over.
 void Throttle::release_if_free(PeerId sender) {
     const auto record = held_.find(sender);
-    if (record == held_.end() || is_waiting(record->second)) return;
+    if (record == held_.end() || is_waiting(sender, record->second)) return;
     if (std::exchange(record->second.is_free, true)) return;
     free_.push_back(sender);
     state_.loop.at_end_of_turn(*this);
 }
 
-bool Throttle::is_waiting(const Held& held) {
-    return !held.receivers.empty() || held.waits_for_bus || held.waits_for_own;
+bool Throttle::is_waiting(PeerId sender, const Held& held) const {
+    return !waits_.receivers_of(sender).empty() || held.waits_for_bus || held.waits_for_own;
 }
 
 void Throttle::release(PeerId sender) {
     const auto record = held_.find(sender);
     if (record == held_.end()) return;
     record->second.is_free = false;
-    if (is_waiting(record->second)) return;
+    if (is_waiting(sender, record->second)) return;
     const auto since = record->second.since;
     const bool was_stopped = record->second.is_stopped;
     held_.erase(record);
@@ -214,10 +215,9 @@ void Throttle::let_go(const Peer& sender) {
 }
 
 void Throttle::leave_all(PeerId sender, Held& record) {
-    const auto receivers = record.receivers;
-    for (const PeerId receiver : receivers)
-        (void)leave_queue(sender, receiver);
-    if (std::exchange(record.waits_for_bus, false)) std::erase(for_bus_, sender);
+    for (auto left = waits_.receivers_of(sender); !left.empty(); left = waits_.receivers_of(sender))
+        waits_.remove(sender, left.back());
+    if (std::exchange(record.waits_for_bus, false)) for_bus_.erase(record.place_for_bus);
     record.waits_for_own = false;
 }
 
@@ -228,10 +228,9 @@ void Throttle::forget(const Peer& peer) {
         leave_all(id, record->second);
         held_.erase(record);
     }
-    if (const auto queue = queues_.find(id); queue != queues_.end()) {
-        const auto senders = queue->second.senders;
-        for (const PeerId sender : senders)
-            if (leave_queue(sender, id)) release_if_free(sender);
+    while (const auto sender = waits_.first_waiting_for(id)) {
+        waits_.remove(*sender, id);
+        release_if_free(*sender);
     }
     // What it held is free for those who wait for the bus.
     if (!for_bus_.empty()) state_.loop.at_end_of_turn(*this);
@@ -244,32 +243,45 @@ std::optional<bus::TimePoint> Throttle::held_since(PeerId sender) const {
 }
 
 /// Whether `receiver` waits, perhaps through others, for `sender`.
-bool Throttle::closes_circle(PeerId sender, PeerId receiver) const {
-    if (sender == receiver) return false;
-    std::vector<PeerId> seen{receiver};
-    for (std::size_t i = 0; i < seen.size() && i < kLongestCircle; ++i) {
-        const auto record = held_.find(seen[i]);
-        if (record == held_.end()) continue;
-        for (const PeerId next : record->second.receivers) {
-            if (next == sender) return true;
-            if (std::find(seen.begin(), seen.end(), next) == seen.end()) seen.push_back(next);
-        }
-    }
-    return false;
+bool Throttle::closes_circle(Peer& sender, const Peer& receiver) const {
+    if (&sender == &receiver) return false;
+    const auto before = waits_.steps();
+    const bool closes = waits_.leads_to(receiver.id(), sender.id());
+    sender.charge_turn((waits_.steps() - before) * kCostPerStep);
+    return closes;
 }
 
 void Throttle::look_for_stuck() {
-    end_stuck_receivers();
-    end_largest_stuck_queue();
-    end_the_dead();
+    const auto receivers = waits_.receivers_behind(last_receiver_, kLookedAtAtOnce);
+    if (!receivers.empty()) last_receiver_ = receivers.back();
+    const auto senders = next_senders();
+    end_stuck_receivers(receivers);
+    end_largest_stuck_queue(senders);
+    end_the_dead(senders);
     // Whatever has been missed.
-    std::vector<PeerId> receivers;
-    for (const auto& [receiver, queue] : queues_)
-        receivers.push_back(receiver);
     for (const PeerId receiver : receivers)
         settle(receiver);
     settle_bus();
-    if (!held_.empty()) watch_.arm(state_.loop.now() + kWatchInterval);
+    if (!drained_.empty()) state_.loop.at_end_of_turn(*this);
+    if (!held_.empty()) watch_on();
+}
+
+/// Many are looked at in pieces, so that each has its turn in every interval.
+void Throttle::watch_on() {
+    const std::size_t most = std::max(held_.size(), waits_.receiver_count());
+    watch_.arm(state_.loop.now() + kWatchInterval / (most / kLookedAtAtOnce + 1));
+}
+
+std::vector<PeerId> Throttle::next_senders() {
+    std::vector<PeerId> senders;
+    auto next = held_.upper_bound(last_sender_);
+    for (auto left = std::min(held_.size(), kLookedAtAtOnce); left > 0; --left) {
+        if (next == held_.end()) next = held_.begin();
+        senders.push_back(next->first);
+        ++next;
+    }
+    if (!senders.empty()) last_sender_ = senders.back();
+    return senders;
 }
 
 bool Throttle::is_stuck(const Peer& receiver) const {
@@ -277,40 +289,39 @@ bool Throttle::is_stuck(const Peer& receiver) const {
 }
 
 /// Who waits for one that has just been ended is not stuck any more.
-void Throttle::end_stuck_receivers() {
+void Throttle::end_stuck_receivers(const std::vector<PeerId>& receivers) {
     std::vector<Peer*> stuck;
-    for (const auto& [receiver, queue] : queues_) {
+    for (const PeerId receiver : receivers) {
         Peer* const peer = state_.peers.find(receiver);
         const bool waits_only_for_itself =
-            queue.senders.size() == 1 && queue.senders.front() == receiver;
+            waits_.count_waiting_for(receiver) == 1 && waits_.waits(receiver, receiver);
         if (peer && !waits_only_for_itself && is_stuck(*peer)) stuck.push_back(peer);
     }
     std::sort(stuck.begin(), stuck.end(), [](const Peer* left, const Peer* right) {
         return left->port().queued_bytes() > right->port().queued_bytes();
     });
     for (Peer* const peer : stuck) {
-        const auto queue = queues_.find(peer->id());
-        if (peer->is_retired() || queue == queues_.end()) continue;
+        if (peer->is_retired() || waits_.count_waiting_for(peer->id()) == 0) continue;
         end(*peer, "others wait for room in its queue");
     }
 }
 
 /// Who waits for the bus waits for those who have something of his: of these the one that holds
-/// most of what does not move.
-void Throttle::end_largest_stuck_queue() {
-    std::vector<PeerId> waiting;
-    for (const auto& [id, record] : held_)
-        if (record.waits_for_bus || record.waits_for_own) waiting.push_back(id);
-    for (const PeerId id : waiting) {
+/// most of what does not move. Looks at all peers, so it is done for few at a time.
+void Throttle::end_largest_stuck_queue(const std::vector<PeerId>& senders) {
+    const auto timeout = state_.settings.limits.stuck_timeout;
+    std::size_t left = kSearchedForAtOnce;
+    for (const PeerId id : senders) {
         const auto record = held_.find(id);
         const Peer* const sender = state_.peers.find(id);
-        const auto timeout = state_.settings.limits.stuck_timeout;
-        if (record == held_.end() || !sender || state_.loop.now() - record->second.since < timeout)
-            continue;
+        if (record == held_.end() || !sender) continue;
+        if (!record->second.waits_for_bus && !record->second.waits_for_own) continue;
+        if (state_.loop.now() - record->second.since < timeout) continue;
+        if (left-- == 0) return;
         Peer* largest = nullptr;
         state_.peers.for_each_active([&](Peer& peer) {
-            if (!peer.port().holds_messages_of(*sender->in_flight()) || !is_stuck(peer)) return;
-            if (!largest || peer.port().queued_bytes() > largest->port().queued_bytes())
+            if (largest && peer.port().queued_bytes() <= largest->port().queued_bytes()) return;
+            if (is_stuck(peer) && peer.port().holds_messages_of(*sender->in_flight()))
                 largest = &peer;
         });
         if (largest) end(*largest, "others wait for room on the bus");
@@ -318,18 +329,17 @@ void Throttle::end_largest_stuck_queue() {
 }
 
 /// Who has hung up is kept while its last messages find no room, with its names; not for ever.
-void Throttle::end_the_dead() {
+void Throttle::end_the_dead(const std::vector<PeerId>& senders) {
     const auto timeout = state_.settings.limits.stuck_timeout;
-    std::vector<Peer*> dead;
-    for (const auto& [id, record] : held_) {
+    for (const PeerId id : senders) {
+        const auto record = held_.find(id);
         Peer* const peer = state_.peers.find(id);
-        if (peer && peer->has_hung_up() && state_.loop.now() - record.since >= timeout)
-            dead.push_back(peer);
-    }
-    for (Peer* const peer : dead)
+        if (record == held_.end() || !peer || !peer->has_hung_up()) continue;
+        if (state_.loop.now() - record->second.since < timeout) continue;
         retirer_.retire(*peer, fmt::format("it has hung up, and for {} ms there has been no room "
                                            "for what it had sent (stuck_timeout={}ms)",
                                            timeout.count(), timeout.count()));
+    }
 }
 
 void Throttle::end(Peer& receiver, std::string_view whose) {

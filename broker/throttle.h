@@ -8,21 +8,29 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <list>
+#include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "broker/bus_state.h"
 #include "broker/peer.h"
 #include "broker/peer_id.h"
+#include "broker/wait_graph.h"
 #include "bus/base/event_loop.h"
 
 // Circles. Two programs that send to each other without reading would wait for each other until one
 // of them is disconnected, although each may have nothing but the rest of a burst to write before
 // it reads. So a sender that would close a circle is read on until what it sends beyond its share
 // exceeds an allowance.
+
+// Many. A thousand senders may wait for one queue. So everything here is done for a bounded number
+// of them in a turn: those next in line are asked whether there is room, and go to the end of their
+// queue if not; who is free goes on in one of the next turns.
 
 namespace buzon::broker {
 
@@ -63,6 +71,8 @@ class Throttle final : private bus::LoopTask {
 public:
     /// What a sender in a circle may have beyond its shares.
     static constexpr std::uint64_t kCircleAllowance = 256 * 1024;
+    /// Those who wait for queues, whether there is room for them.
+    static constexpr std::size_t kMostAskedInATurn = 128;
 
     Throttle(BusState& state, PeerRetirer& retirer, HeldSenderHandler& handler);
 
@@ -92,44 +102,54 @@ public:
     void for_each_stopped(Visitor&& visit) const {
         for (const auto& [sender, held] : held_)
             if (held.is_stopped)
-                visit(ThrottledSender{sender, held.receivers, held.since, held.beyond_share,
-                                      held.waits_for_bus});
+                visit(ThrottledSender{sender, waits_.receivers_of(sender), held.since,
+                                      held.beyond_share, held.waits_for_bus});
     }
     [[nodiscard]] const ThrottleCounts& counts() const { return counts_; }
+    /// How often has been asked whether there is room in a queue: what waiting costs, as a number
+    /// to test.
+    [[nodiscard]] std::uint64_t asked() const { return asked_; }
 
 private:
     struct Held {
-        std::vector<PeerId> receivers;
         bus::TimePoint since;
         std::uint64_t beyond_share = 0;
-        std::uint64_t wanted = 0;  // room for the longest message of those held
+        std::uint64_t wanted = 0;                   // room for the longest message of those held
+        std::list<PeerId>::iterator place_for_bus;  // while it waits_for_bus
         bool waits_for_bus = false;
         bool waits_for_own = false;
         bool is_stopped = false;
         bool is_free = false;  // stands in free_
     };
-    struct Queue {
-        std::vector<PeerId> senders;
-        bool is_drained = false;
+    /// What was left over goes on at the end of the next turn, which does not sleep.
+    class NextTurn final : public bus::LoopTask {
+    public:
+        explicit NextTurn(Throttle& throttle) : throttle_(throttle) {}
+        void run_task() override { throttle_.go_on_in_new_turn(); }
+
+    private:
+        Throttle& throttle_;
     };
 
     void run_task() override;
+    void go_on_in_new_turn();
     Held& held(Peer& sender);
     void log_throttled(const Peer& sender, const Peer& receiver);
     void stop_reading(Peer& sender, Held& held);
     void settle(PeerId receiver);
     void settle_bus();
-    [[nodiscard]] bool leave_queue(PeerId sender, PeerId receiver);
     void release_if_free(PeerId sender);
-    [[nodiscard]] static bool is_waiting(const Held& held);
+    [[nodiscard]] bool is_waiting(PeerId sender, const Held& held) const;
     void release(PeerId sender);
     void leave_all(PeerId sender, Held& record);
-    void end_the_dead();
-    [[nodiscard]] bool closes_circle(PeerId sender, PeerId receiver) const;
+    void end_the_dead(const std::vector<PeerId>& senders);
+    [[nodiscard]] bool closes_circle(Peer& sender, const Peer& receiver) const;
 
     void look_for_stuck();
-    void end_stuck_receivers();
-    void end_largest_stuck_queue();
+    void watch_on();
+    [[nodiscard]] std::vector<PeerId> next_senders();
+    void end_stuck_receivers(const std::vector<PeerId>& receivers);
+    void end_largest_stuck_queue(const std::vector<PeerId>& senders);
     [[nodiscard]] bool is_stuck(const Peer& receiver) const;
     void end(Peer& receiver, std::string_view whose);
 
@@ -137,12 +157,18 @@ private:
     PeerRetirer& retirer_;
     HeldSenderHandler& handler_;
     bus::Timer watch_;
-    std::unordered_map<PeerId, Held> held_;
-    std::unordered_map<PeerId, Queue> queues_;
-    std::vector<PeerId> drained_;
-    std::vector<PeerId> for_bus_;
-    std::vector<PeerId> free_;
+    std::map<PeerId, Held> held_;
+    WaitGraph waits_;
+    std::set<PeerId> drained_;
+    std::list<PeerId> for_bus_;
+    std::deque<PeerId> free_;
+    // Where the watch has come to.
+    PeerId last_receiver_{};
+    PeerId last_sender_{};
     ThrottleCounts counts_;
+    std::uint64_t asked_ = 0;
+    std::size_t may_ask_ = kMostAskedInATurn;
+    NextTurn next_turn_{*this};
 };
 
 }  // namespace buzon::broker

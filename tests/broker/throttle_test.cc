@@ -142,6 +142,31 @@ TEST_F(Flood, ACallThatFindsNoRoomIsRefusedAndForgotten) {
     EXPECT_TRUE(is_on_the_bus(stalled));
 }
 
+TEST_F(Flood, HoweverManyWaitForAQueueFewAreAskedInATurnAndAllGoOn) {
+    constexpr std::size_t kMessages = 5;
+    auto receiver = RawClient::on(bus_);
+    flood_one_way(sender_, receiver);
+    std::vector<RawClient> crowd;
+    for (int i = 0; i < 250; ++i) {
+        crowd.push_back(RawClient::on(bus_));
+        for (std::size_t sent = 0; sent < kMessages; ++sent)
+            crowd.back().call_peer(receiver.name(), std::string(2000, 'x'),
+                                   bus::kFlagNoReplyExpected);
+        bus_.settle();
+    }
+    ASSERT_GT(bus_.broker().throttle().size(), 100U);
+    std::size_t received = 0;
+    for (int turn = 0; turn < 20'000 && received < kMessages * crowd.size(); ++turn) {
+        for (const Received& message : receiver.read_available())
+            received += message.sender == sender_.name() ? 0 : 1;
+        const auto before = bus_.broker().throttle().asked();
+        bus_.turn();
+        EXPECT_LE(bus_.broker().throttle().asked() - before, Throttle::kMostAskedInATurn);
+    }
+    EXPECT_EQ(received, kMessages * crowd.size());
+    EXPECT_FALSE(receiver.is_closed());
+}
+
 TEST_F(Flood, AReceiverThatTakesNothingForLongIsDisconnectedAndTheSenderGoesOn) {
     auto stalled = RawClient::on(bus_);
     auto innocent = RawClient::on(bus_);

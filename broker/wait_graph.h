@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who waits for room in whose queue: senders and receivers, each sender for any number of them.
+// Everything costs O(log n), however many wait, but leads_to(), which has a bound.
+// Senders stand in a queue in the order in which they came, or were sent back to its end.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <optional>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/peer_id.h"
+
+namespace buzon::broker {
+
+class WaitGraph {
+public:
+    /// leads_to() looks at so many of those who wait, and follows so many of their waits.
+    static constexpr std::size_t kMostExpanded = 128;
+    static constexpr std::size_t kMostFollowed = 1024;
+
+    /// False: it waits there already.
+    bool add(PeerId sender, PeerId receiver);
+    /// False: it did not wait there.
+    bool remove(PeerId sender, PeerId receiver);
+    /// In no order; valid until the next change.
+    [[nodiscard]] std::span<const PeerId> receivers_of(PeerId sender) const;
+    [[nodiscard]] bool waits(PeerId sender, PeerId receiver) const {
+        return edges_.contains({sender, receiver});
+    }
+    [[nodiscard]] std::size_t count_waiting_for(PeerId receiver) const;
+    /// Nothing: nobody waits for it.
+    [[nodiscard]] std::optional<PeerId> first_waiting_for(PeerId receiver) const;
+    void send_to_the_end(PeerId sender, PeerId receiver);
+    /// Up to `most` receivers that somebody waits for, beginning behind `after`, and then from the
+    /// first on.
+    [[nodiscard]] std::vector<PeerId> receivers_behind(PeerId after, std::size_t most) const;
+    [[nodiscard]] std::size_t receiver_count() const { return queues_.size(); }
+    /// Whether `from` waits for `to`, perhaps through others. A long way may not be found.
+    [[nodiscard]] bool leads_to(PeerId from, PeerId to) const;
+    /// What leads_to() has looked at so far: its cost, as a number to test.
+    [[nodiscard]] std::uint64_t steps() const { return steps_; }
+
+private:
+    struct Wait {
+        PeerId sender;
+        PeerId receiver;
+        friend bool operator==(const Wait&, const Wait&) = default;
+    };
+    struct WaitHash {
+        std::size_t operator()(const Wait& wait) const {
+            // Numbers that we give out ourselves.
+            const auto mixed = static_cast<std::uint64_t>(wait.sender) * 0x9e3779b97f4a7c15U;
+            return static_cast<std::size_t>((mixed ^ (mixed >> 32U)) +
+                                            static_cast<std::uint64_t>(wait.receiver));
+        }
+    };
+    struct Edge {
+        std::size_t at = 0;  // in receivers_of_
+        std::list<PeerId>::iterator place;
+    };
+
+    std::unordered_map<Wait, Edge, WaitHash> edges_;
+    std::unordered_map<PeerId, std::vector<PeerId>> receivers_of_;
+    std::map<PeerId, std::list<PeerId>> queues_;
+    mutable std::uint64_t steps_ = 0;
+};
+
+}  // namespace buzon::broker
