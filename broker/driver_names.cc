@@ -10,6 +10,13 @@
 
 namespace buzon::broker {
 
+namespace {
+
+/// Of finding a name and writing it, for Peer::charge_turn().
+constexpr std::size_t kCostPerName = 64;
+
+}  // namespace
+
 Driver::Outcome Driver::hello(DriverCall& call) {
     if (call.caller.has_id())
         return refuse(bus::error_name::kFailed, "Already handled an Hello message");
@@ -112,6 +119,7 @@ Driver::Outcome Driver::name_has_owner(DriverCall& call) {
 }
 
 Driver::Outcome Driver::reply_names(DriverCall& call, const std::vector<std::string_view>& names) {
+    call.caller.charge_turn(names.size() * kCostPerName);
     auto& body = start_reply();
     const auto array = body.begin_array('s');
     for (const std::string_view name : names) {

@@ -11,6 +11,10 @@ namespace buzon::broker {
 
 namespace {
 
+// Of looking at a peer and of writing down a rule, for Peer::charge_turn().
+constexpr std::size_t kCostPerPeer = 64;
+constexpr std::size_t kCostPerRule = 512;
+
 /// A dictionary of uint32 values, under construction. What does not fit is the largest that does.
 class CounterTable {
 public:
@@ -87,6 +91,7 @@ Driver::Outcome Driver::get_connection_stats(DriverCall& call) {
 Driver::Outcome Driver::get_all_match_rules(DriverCall& call) {
     auto& body = start_reply();
     bool fits = true;
+    std::size_t rules_written = 0;
     const auto write_rules_of = [&](const Peer& peer) {
         fits = fits && has_room_for(body, peer.unique_name().size());
         if (!fits) return;
@@ -98,11 +103,14 @@ Driver::Outcome Driver::get_all_match_rules(DriverCall& call) {
             fits = has_room_for(body, text.size());
             if (!fits) break;
             body.write_string(text);
+            ++rules_written;
         }
         body.end_array(rules);
     };
     const auto connections = body.begin_array('{');
     state_.peers.for_each_active(write_rules_of);
+    call.caller.charge_turn(state_.peers.complete_count() * kCostPerPeer +
+                            rules_written * kCostPerRule);
     if (!fits) return bus::Unexpected{too_large("The match rules")};
     body.end_array(connections);
     finish_reply(call, "a{sas}");
