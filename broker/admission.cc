@@ -118,7 +118,7 @@ void Admission::answer(const bus::OutgoingMessage& message, Peer& receiver) {
     if (offer(message, receiver, receiver)) return;
     receiver.port().push(message, receiver.in_flight());
     if (receiver.is_active()) {
-        throttle_.hold(receiver, receiver, message.size());
+        throttle_.hold(receiver, receiver, Room::of(message));
     } else {
         receiver.end_later(ENOBUFS);
     }
@@ -157,10 +157,10 @@ Admitted Admission::hold(const bus::OutgoingMessage& message,
     const bool is_room_in_queue = port.queued_bytes() + message.size() <= port.limits().bytes;
     if (!sender.has_hung_up() || !is_room_in_queue) {
         if (exhausted == Exhausted::SenderAccount) {
-            throttle_.hold_for_bus(sender, message.size());
+            throttle_.hold_for_bus(sender, Room::of(message));
             return Admitted::Held;
         }
-        if (throttle_.hold(sender, receiver, message.size()) == Throttle::Reading::Stopped)
+        if (throttle_.hold(sender, receiver, Room::of(message)) == Throttle::Reading::Stopped)
             return Admitted::Held;
     }
     receiver.port().push(message, sender.in_flight());

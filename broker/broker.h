@@ -101,7 +101,9 @@ private:
     bool on_room(Peer& sender) override { return delivery_.deliver_held(sender); }
     void on_in_flight_full(Peer& peer) override { throttle_.watch(peer); }
     void on_in_flight_less(Peer& peer) override { throttle_.unwatch(peer); }
-    void on_no_room(Peer& peer, std::size_t bytes) override { throttle_.hold_for_bus(peer, bytes); }
+    void on_no_room(Peer& peer, std::size_t bytes) override {
+        throttle_.hold_for_bus(peer, {.bytes = bytes});
+    }
     void on_drained(Peer& peer) override { throttle_.on_drained(peer); }
     void retire(Peer& peer, std::string_view reason) override;
     bus::Result<void, ErrorReply> reload_configuration(Peer& caller,

@@ -55,8 +55,8 @@ void Port::push(const bus::OutgoingMessage& message, const bus::Ref<InFlight>& p
     append(message, payer, std::move(place));
 }
 
-bool Port::has_room_for(const InFlight& payer, std::size_t bytes) {
-    return !shares_.check(payer.payer()->account(), bytes, 0);
+bool Port::has_room_for(const InFlight& payer, const Room& wanted) {
+    return !shares_.check(payer.payer()->account(), wanted.bytes, wanted.descriptors);
 }
 
 void Port::append(const bus::OutgoingMessage& message,

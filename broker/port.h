@@ -6,6 +6,7 @@
 // Source: DESIGN, sections 5 and 8.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -22,6 +23,20 @@
 #include "bus/send_buffer.h"
 
 namespace buzon::broker {
+
+/// What a message takes up, or several.
+struct Room {
+    std::uint64_t bytes = 0;
+    std::uint64_t descriptors = 0;
+
+    static Room of(const bus::OutgoingMessage& message) {
+        return {message.size(), message.descriptor_count()};
+    }
+    void grow_to(const Room& other) {
+        bytes = std::max(bytes, other.bytes);
+        descriptors = std::max(descriptors, other.descriptors);
+    }
+};
 
 /// Why a message can't be queued.
 struct NoRoom {
@@ -69,8 +84,8 @@ public:
                                     const bus::Ref<InFlight>& payer);
     /// The same beyond what the payer may have here or on the bus: the caller sees to a bound.
     void push(const bus::OutgoingMessage& message, const bus::Ref<InFlight>& payer);
-    /// Whether `payer` may have `bytes` more here; the bus is not asked.
-    [[nodiscard]] bool has_room_for(const InFlight& payer, std::size_t bytes);
+    /// Whether `payer` may have so much more here; the bus is not asked.
+    [[nodiscard]] bool has_room_for(const InFlight& payer, const Room& wanted);
     /// Bytes of the auth dialogue, charged to nobody: bounded there.
     void push_bytes(std::span<const std::byte> bytes);
     /// Forgets what is queued and whatever comes from now on.

@@ -43,14 +43,15 @@ Throttle::Throttle(BusState& state, PeerRetirer& retirer, HeldSenderHandler& han
       handler_(handler),
       watch_(state.loop, [this] { look_for_stuck(); }) {}
 
-Throttle::Reading Throttle::hold(Peer& sender, Peer& receiver, std::uint64_t bytes) {
+Throttle::Reading Throttle::hold(Peer& sender, Peer& receiver, const Room& message) {
     Held& record = held(sender);
     const bool is_new = waits_.add(sender.id(), receiver.id());
-    if (record.beyond_share + bytes <= kCircleAllowance && closes_circle(sender, receiver)) {
-        record.beyond_share += bytes;
+    if (record.beyond_share + message.bytes <= kCircleAllowance &&
+        closes_circle(sender, receiver)) {
+        record.beyond_share += message.bytes;
         return Reading::GoesOn;
     }
-    record.wanted = std::max(record.wanted, bytes);
+    record.wanted.grow_to(message);
     stop_reading(sender, record);
     if (is_new) log_throttled(sender, receiver);
     return Reading::Stopped;
@@ -65,9 +66,9 @@ void Throttle::log_throttled(const Peer& sender, const Peer& receiver) {
                     receiver.port().limits().bytes);
 }
 
-void Throttle::hold_for_bus(Peer& sender, std::uint64_t bytes) {
+void Throttle::hold_for_bus(Peer& sender, const Room& wanted) {
     Held& record = held(sender);
-    record.wanted = std::max(record.wanted, bytes);
+    record.wanted.grow_to(wanted);
     if (!record.waits_for_bus) {
         record.waits_for_bus = true;
         record.place_for_bus = for_bus_.insert(for_bus_.end(), sender.id());
@@ -75,7 +76,7 @@ void Throttle::hold_for_bus(Peer& sender, std::uint64_t bytes) {
                         "Throttled {} ({}): its program may have no more on the bus ({} bytes "
                         "under way, {} more wanted)",
                         sender.unique_name(), sender.describe(), sender.in_flight()->bytes(),
-                        bytes);
+                        wanted.bytes);
     }
     stop_reading(sender, record);
 }
@@ -140,7 +141,8 @@ void Throttle::settle(PeerId receiver) {
         ++asked_;
         const PeerId sender = *waits_.first_waiting_for(receiver);
         const Peer* const asked = state_.peers.find(sender);
-        const auto wanted = std::max<std::uint64_t>(held_.at(sender).wanted, kRoomToGoOn);
+        Room wanted = held_.at(sender).wanted;
+        wanted.grow_to({.bytes = kRoomToGoOn});
         if (asked && !peer->port().has_room_for(*asked->in_flight(), wanted) &&
             !peer->port().empty()) {
             waits_.send_to_the_end(sender, receiver);
@@ -160,8 +162,7 @@ void Throttle::settle_bus() {
         const PeerId sender = for_bus_.front();
         Held& record = held_.at(sender);
         const Peer* const waiting = state_.peers.find(sender);
-        if (waiting &&
-            waiting->in_flight()->payer()->account().share(Resource::Bytes).check(record.wanted)) {
+        if (waiting && !may_have(waiting->in_flight()->payer()->account(), record.wanted)) {
             for_bus_.splice(for_bus_.end(), for_bus_, for_bus_.begin());
             continue;
         }
@@ -171,13 +172,19 @@ void Throttle::settle_bus() {
     }
 }
 
-/// What is held of it may wake others, so that is done when the turn is over.
+bool Throttle::may_have(const Account& account, const Room& wanted) {
+    return !account.share(Resource::Bytes).check(wanted.bytes) &&
+           !account.share(Resource::Descriptors).check(wanted.descriptors);
+}
+
+/// What is held of it may wake others, so that is done when nothing else is going on.
 void Throttle::release_if_free(PeerId sender) {
     const auto record = held_.find(sender);
     if (record == held_.end() || is_waiting(sender, record->second)) return;
     if (std::exchange(record->second.is_free, true)) return;
     free_.push_back(sender);
-    state_.loop.at_end_of_turn(*this);
+    // Not in this one: who finds no room after all would be asked again and again.
+    state_.loop.in_next_turn(next_turn_);
 }
 
 bool Throttle::is_waiting(PeerId sender, const Held& held) const {

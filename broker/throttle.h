@@ -77,12 +77,12 @@ public:
     Throttle(BusState& state, PeerRetirer& retirer, HeldSenderHandler& handler);
 
     enum class Reading : std::uint8_t { GoesOn, Stopped };
-    /// The queue of `receiver` has no room for `bytes` of `sender`. Stopped: it is not read until
+    /// The queue of `receiver` has no room for `message` of `sender`. Stopped: it is not read until
     /// there is. GoesOn: see "Circles"; the message has to be queued beyond its share.
     /// It may wait for its own queue: for what the driver answers.
-    Reading hold(Peer& sender, Peer& receiver, std::uint64_t bytes);
-    /// The bus has no room for `bytes` of it.
-    void hold_for_bus(Peer& sender, std::uint64_t bytes);
+    Reading hold(Peer& sender, Peer& receiver, const Room& message);
+    /// The bus has no room for so much more of it.
+    void hold_for_bus(Peer& sender, const Room& wanted);
     /// It is not read anyway, until its own messages have left: it waits for their receivers.
     void watch(Peer& sender);
     void unwatch(const Peer& sender);
@@ -114,7 +114,7 @@ private:
     struct Held {
         bus::TimePoint since;
         std::uint64_t beyond_share = 0;
-        std::uint64_t wanted = 0;                   // room for the longest message of those held
+        Room wanted;                                // for the longest message of those held
         std::list<PeerId>::iterator place_for_bus;  // while it waits_for_bus
         bool waits_for_bus = false;
         bool waits_for_own = false;
@@ -139,6 +139,7 @@ private:
     void settle(PeerId receiver);
     void settle_bus();
     void release_if_free(PeerId sender);
+    [[nodiscard]] static bool may_have(const Account& account, const Room& wanted);
     [[nodiscard]] bool is_waiting(PeerId sender, const Held& held) const;
     void release(PeerId sender);
     void leave_all(PeerId sender, Held& record);

@@ -21,11 +21,13 @@ constexpr std::uint64_t kMostBusBytes = 1024 * kMebibyte;
 constexpr std::uint64_t kPockets = 2048;
 constexpr std::uint64_t kPocketBytes = 32 * 1024;
 
-// A rule or a name takes up some 300 bytes, an awaited reply 100: 150 MiB each, or half of that.
+// A rule or a name takes up some 300 bytes, an awaited reply 100: 150 MiB each, or 100.
 constexpr std::uint64_t kMatchRules = std::uint64_t{1} << 19;
 constexpr std::uint64_t kNames = std::uint64_t{1} << 19;
-constexpr std::uint64_t kPendingReplies = std::uint64_t{1} << 19;
+constexpr std::uint64_t kPendingReplies = std::uint64_t{1} << 20;
 constexpr std::uint64_t kPocketPieces = 16;
+// What a client with many calls in flight awaits while the machine is busy for a moment.
+constexpr std::uint64_t kPocketReplies = 256;
 constexpr std::uint64_t kWaitingCalls = std::uint64_t{1} << 16;
 
 // Of the descriptors of the process, what is left to sockets, files and whatever else it has.
@@ -101,7 +103,7 @@ QuotaLimits quota_limits(const policy::Limits& limits,
     quota.pool(Resource::Descriptors) = descriptors(limits, usable);
     quota.pool(Resource::MatchRules) = with_pockets(kMatchRules, kPocketPieces, 0);
     quota.pool(Resource::Names) = with_pockets(kNames, kPocketPieces, 0);
-    quota.pool(Resource::PendingReplies) = with_pockets(kPendingReplies, kPocketPieces, 0);
+    quota.pool(Resource::PendingReplies) = with_pockets(kPendingReplies, kPocketReplies, 0);
     quota.pool(Resource::Activations) = with_pockets(limits.max_pending_service_starts, 1, 0);
     quota.pool(Resource::WaitingCalls) = with_pockets(kWaitingCalls, 1, 0);
     quota.pool(Resource::Connections) = connections(limits, usable);

@@ -250,5 +250,32 @@ TEST_F(Held, WhoHasHungUpDoesNotWaitForEverForOneThatReadsALittleNowAndThen) {
                                                  HasSubstr("for which 1 receivers"))));
 }
 
+TEST(HeldForDescriptors, NeitherLoseTheirMessageNorKeepTheLoopAwake) {
+    TestBroker bus(
+        "<limit name='max_outgoing_unix_fds'>40</limit>"
+        "<limit name='max_message_unix_fds'>16</limit>"
+        "<limit name='max_incoming_unix_fds'>100000</limit>");
+    auto receiver = RawClient::on(bus), sender = RawClient::on(bus);
+    int sent = 0;
+    for (; sent < 2000 &&
+           !bus.broker().throttle().held_since(bus.state().peers.find(sender.name())->id());
+         ++sent) {
+        ASSERT_TRUE(sender.send_with_descriptors({.type = bus::MessageType::Signal,
+                                                  .path = "/",
+                                                  .interface = "a.b",
+                                                  .member = "M",
+                                                  .destination = receiver.name(),
+                                                  .signature = "s"},
+                                                 16, std::string(4000, 'x')));
+        bus.settle();
+    }
+    ASSERT_LT(sent, 2000) << "it has to wait at some time";
+    std::size_t received = 0;
+    for (const Received& each : drain(receiver))
+        received += each.descriptors;
+    EXPECT_EQ(received, static_cast<std::size_t>(sent) * 16);
+    EXPECT_THAT(sender.take_all(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace buzon::broker

@@ -5,12 +5,14 @@
 #pragma once
 
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -114,7 +116,10 @@ public:
     /// Turns the loop until it would sleep. Returns how many turns that took.
     int settle() {
         int turns = 0;
-        while (loop_.turn(std::chrono::nanoseconds(0)) || loop_.has_tasks()) {
+        // What has been put off may have made a socket ready in a turn that had no event.
+        for (bool is_busy = true; is_busy;) {
+            const bool had_tasks = loop_.has_tasks();
+            is_busy = loop_.turn(std::chrono::nanoseconds(0)) || had_tasks || loop_.has_tasks();
             if (++turns > 100'000) std::abort();  // it would never sleep
         }
         return turns;
@@ -222,6 +227,29 @@ public:
         const auto bytes = make(fields, text);
         if (send(bytes) != bytes.size()) std::abort();
         return serial_;
+    }
+    /// The same with `count` descriptors of its socket. False: the socket has not taken it.
+    bool send_with_descriptors(bus::MessageFields fields,
+                               std::size_t count,
+                               std::string_view text = {}) {
+        fields.unix_fds = static_cast<std::uint32_t>(count);
+        const auto bytes = make(fields, text);
+        std::array<int, 64> sent{};
+        sent.fill(socket_.get());
+        alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof sent)> control{};
+        iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
+        msghdr message{};
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        message.msg_control = control.data();
+        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+        cmsghdr* const rights = CMSG_FIRSTHDR(&message);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(count * sizeof(int));
+        std::memcpy(CMSG_DATA(rights), sent.data(), count * sizeof(int));
+        return ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL) ==
+               static_cast<ssize_t>(bytes.size());
     }
     /// A call to the driver.
     std::uint32_t call(std::string_view member,
