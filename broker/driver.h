@@ -143,7 +143,7 @@ private:
                                                                  std::string_view name,
                                                                  std::string_view action) const;
     /// For the quota of one who may have lost names.
-    void recount_names(PeerId id);
+    void recount_names(PeerId id) const;
     [[nodiscard]] std::optional<ErrorReply> check_may_own(const Peer& caller,
                                                           std::string_view name) const;
     [[nodiscard]] Peer* find_owner(std::string_view name) const;

@@ -95,7 +95,7 @@ Driver::Outcome Driver::request_name(DriverCall& call) {
     return {};
 }
 
-void Driver::recount_names(PeerId id) {
+void Driver::recount_names(PeerId id) const {
     if (Peer* peer = state_.peers.find(id))
         peer->holdings().lower(Resource::Names, state_.names.count_held_by(id));
 }
