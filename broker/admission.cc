@@ -84,6 +84,8 @@ Admitted Admission::copy(const bus::OutgoingMessage& message,
         audience.note_waiting(receiver.id());
         return Admitted::Held;
     }
+    if (cause && receiver.port().is_put_off())
+        return copy_behind_fan_out(message, *cause, receiver, audience);
     const auto queued = offer(message, receiver, cause ? *cause : receiver);
     if (queued) return Admitted::Queued;
     const ReceiverState state = state_of(receiver, queued.error().refusal.resource);
@@ -95,6 +97,19 @@ Admitted Admission::copy(const bus::OutgoingMessage& message,
                                    .subscribers = audience.subscribers(),
                                    .sender_outranks_receiver = outranks(*cause, receiver),
                                    .stuck_timeout = receiver.port().limits().stuck_timeout});
+    if (admitted == Admitted::Held) audience.note_waiting(receiver.id());
+    return admitted;
+}
+
+/// What is before it has not been offered to the socket yet, so a receiver without room is not to
+/// blame, and writing to each of very many now would take long.
+Admitted Admission::copy_behind_fan_out(const bus::OutgoingMessage& message,
+                                        Peer& cause,
+                                        Peer& receiver,
+                                        Audience& audience) {
+    const auto queued = receiver.port().offer(message, cause.in_flight());
+    if (queued) return Admitted::Queued;
+    const auto admitted = hold(message, cause, receiver, queued.error().exhausted);
     if (admitted == Admitted::Held) audience.note_waiting(receiver.id());
     return admitted;
 }

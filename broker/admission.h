@@ -89,6 +89,10 @@ private:
                      Peer& sender,
                      Peer& receiver,
                      const Congestion& congestion);
+    Admitted copy_behind_fan_out(const bus::OutgoingMessage& message,
+                                 Peer& cause,
+                                 Peer& receiver,
+                                 Audience& audience);
     Admitted copy_of_nobody(const bus::OutgoingMessage& message,
                             Peer& receiver,
                             const ReceiverState& state);

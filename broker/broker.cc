@@ -15,8 +15,8 @@ namespace buzon::broker {
 
 namespace {
 
-// What the kernel holds for one peer that does not read; large messages pass in fewer writes.
-constexpr int kSendBufferBytes = 1 << 20;
+// Half of what the kernel holds for one peer that does not read, charged to nobody.
+constexpr int kSendBufferBytes = 128 * 1024;
 
 // Of those who connect too fast one may wait for so many descriptors that there can be.
 constexpr std::uint64_t kDescriptorsPerDelayed = 16;

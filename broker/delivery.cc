@@ -140,6 +140,7 @@ void Delivery::deliver_again(Peer& sender, const HeldMessage& held) {
     Audience audience(state_, held.receivers());
     std::vector<PeerId> behind;
     bool is_gone = false;
+    std::optional<PortWrites::FanOut> fan_out(std::in_place, writes_, held.waiting().size());
     for (const PeerId id : held.waiting()) {
         Peer* const receiver = state_.peers.find(id);
         if (!receiver) {
@@ -151,6 +152,7 @@ void Delivery::deliver_again(Peer& sender, const HeldMessage& held) {
                       : admission_.copy(message, &sender, *receiver, audience);
         if (admitted == Admitted::ReceiverGone) behind.push_back(id);
     }
+    fan_out.reset();
     if (!audience.waiting().empty()) admission_.keep(message, sender, audience);
     end_those_behind(behind);
     const bool is_from_sender = message.header.sender == sender.unique_name();

@@ -65,8 +65,7 @@ void Peer::retire() {
 }
 
 void Peer::on_ready(std::uint32_t events) {
-    if (events & EPOLLOUT) port_.flush();
-    if (is_retired()) return;
+    if (events & EPOLLOUT) port_.on_writable();
     if ((events & (EPOLLHUP | EPOLLERR)) && !input_.has_hung_up()) {
         input_.on_hang_up();
         environment_.handler.on_other_side_gone(*this);

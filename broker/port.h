@@ -90,12 +90,14 @@ public:
     void push_bytes(std::span<const std::byte> bytes);
     /// Forgets what is queued and whatever comes from now on.
     void close();
+    /// The socket, which had been full, takes something again.
+    void on_writable() { writes_.put_off(*this); }
     /// Writes now what the socket takes.
     void flush();
     void run_task() override { flush(); }
 
     [[nodiscard]] bool empty() const { return buffer_.empty(); }
-    [[nodiscard]] std::size_t queued_bytes() const { return buffer_.queued_bytes(); }
+    [[nodiscard]] std::size_t queued_bytes() const override { return buffer_.queued_bytes(); }
     [[nodiscard]] std::uint64_t queued_descriptors() const { return queued_descriptors_; }
     [[nodiscard]] std::uint64_t queued_messages() const { return queued_messages_; }
     [[nodiscard]] const PortLimits& limits() const { return shares_.limits(); }

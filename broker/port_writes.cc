@@ -9,15 +9,22 @@ void PortWrites::schedule(WritingPort& port) {
         loop_.at_end_of_turn(port);
         return;
     }
+    put_off(port);
+}
+
+void PortWrites::put_off(WritingPort& port) {
     if (port.is_scheduled()) return;
     spread_.push_back(port);
     if (!next_turn_.is_linked()) loop_.at_end_of_turn(*this);
 }
 
 void PortWrites::run_task() {
-    for (std::size_t left = kSpreadPerTurn; left > 0 && !spread_.empty(); --left) {
+    std::size_t bytes = 0;
+    for (std::size_t left = kSpreadPerTurn; left > 0 && bytes < kSpreadBytesPerTurn; --left) {
+        if (spread_.empty()) return;
         WritingPort& port = spread_.front();
         port.ListLink<WritingPort>::unlink();
+        bytes += port.queued_bytes();
         port.run_task();
     }
     if (!spread_.empty()) loop_.in_next_turn(next_turn_);

@@ -15,9 +15,12 @@ namespace buzon::broker {
 /// A port that has something to write: as a LoopTask soon, in the other list when its turn comes.
 class WritingPort : public bus::LoopTask, public bus::ListLink<WritingPort> {
 public:
+    [[nodiscard]] virtual std::size_t queued_bytes() const = 0;
     [[nodiscard]] bool is_scheduled() const {
         return LoopTask::is_linked() || ListLink<WritingPort>::is_linked();
     }
+    /// It is written in one of the next turns.
+    [[nodiscard]] bool is_put_off() const { return ListLink<WritingPort>::is_linked(); }
     void forget_schedule() {
         LoopTask::unlink();
         ListLink<WritingPort>::unlink();
@@ -31,13 +34,17 @@ class PortWrites final : private bus::LoopTask {
 public:
     /// Of one turn, for fan-outs: about half a millisecond.
     static constexpr std::size_t kSpreadPerTurn = 256;
+    static constexpr std::size_t kSpreadBytesPerTurn = std::size_t{1} << 20;
     /// Fan-outs to fewer are written at once.
     static constexpr std::size_t kManyReceivers = 128;
 
     explicit PortWrites(bus::EventLoop& loop) : loop_(loop), next_turn_(*this) {}
 
     [[nodiscard]] bus::EventLoop& loop() { return loop_; }
+    /// At the end of this turn; for a fan-out later.
     void schedule(WritingPort& port);
+    /// In this turn or a later one: for those of whom there may be very many at once.
+    void put_off(WritingPort& port);
 
     /// While it lives, ports are scheduled for later turns, if `receivers` are many. Whoever has
     /// something else to write as well does not wait.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who is served next: deficit round-robin over a tree, so that time is shared among users first,
 // then among the programs of each, then among their connections, however many these are.
-// Work is counted in what costs a nanosecond or so: a byte read, and so on (see peer.cc). A turn of
+// Work is counted in units of some nanoseconds: a byte read is one, and so on (see peer_input.cc). A turn of
 // the loop serves until its budget is used up; who is left waits for the next turn.
 // Invariant: a share stands in its parent's list while it, or one below it, has work to do.
 // Source: Shreedhar and Varghese, "Efficient Fair Queuing Using Deficit Round-Robin".
@@ -74,9 +74,9 @@ protected:
 class FairTurns final : private bus::LoopTask {
 public:
     /// Of one turn of the loop: about a millisecond.
-    static constexpr std::size_t kTurnBudget = std::size_t{1} << 20;
-    /// What a read of small messages costs, roughly: less would leave most of them unfinished.
-    static constexpr std::size_t kQuantum = kTurnBudget / 4;
+    static constexpr std::size_t kTurnBudget = std::size_t{1} << 18;
+    /// So that more than one is served in a turn.
+    static constexpr std::size_t kQuantum = kTurnBudget / 2;
 
     explicit FairTurns(bus::EventLoop& loop) : loop_(loop), next_turn_(*this) {}
 

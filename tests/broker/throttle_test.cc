@@ -119,13 +119,14 @@ TEST_F(Flood, AnotherSenderStillFindsRoomInThatQueue) {
 TEST_F(Flood, ItGoesOnWhereItStoppedWhenTheReceiverReads) {
     auto stalled = RawClient::on(bus_);
     flood_one_way(sender_, stalled);
+    const auto queued = queued_for(stalled);
     std::vector<Received> received;
     for (int i = 0; i < 100; ++i) {
         auto more = stalled.take_all();
         std::move(more.begin(), more.end(), std::back_inserter(received));
     }
     EXPECT_EQ(queued_for(stalled), 0U);
-    EXPECT_GT(received.size() * 2000, kBound);
+    EXPECT_GT(received.size() * 2000, queued);
     sender_.call_peer(stalled.name());
     EXPECT_TRUE(is_on_the_bus(sender_));
 }
@@ -133,7 +134,9 @@ TEST_F(Flood, ItGoesOnWhereItStoppedWhenTheReceiverReads) {
 TEST_F(Flood, ACallThatFindsNoRoomIsRefusedAndForgotten) {
     auto stalled = RawClient::on(bus_);
     flood(sender_, {.type = bus::MessageType::MethodCall, .destination = stalled.name()}, 1500);
-    const auto replies = sender_.take_all();
+    std::vector<Received> replies;
+    for (auto more = sender_.take_all(); !more.empty(); more = sender_.take_all())
+        std::move(more.begin(), more.end(), std::back_inserter(replies));
     ASSERT_FALSE(replies.empty());
     for (const Received& reply : replies)
         EXPECT_EQ(reply.error_name, bus::error_name::kLimitsExceeded);
