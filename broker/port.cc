@@ -16,6 +16,8 @@ namespace {
 // The kernel refuses descriptors while too many of this user are in flight (ETOOMANYREFS) and
 // does not tell when there is room again.
 constexpr auto kRetryInterval = std::chrono::milliseconds(10);
+// A fraction of a millisecond.
+constexpr std::size_t kMostWrittenAtOnce = std::size_t{512} << 10;
 // An entry that grew without end would give back its charge too late.
 constexpr std::uint32_t kMaxMessagesPerEntry = 64;
 
@@ -156,7 +158,7 @@ void Port::schedule_write() {
 void Port::flush() {
     if (closed_) return;
     const std::uint64_t sent_before = buffer_.sent();
-    const auto status = buffer_.flush(socket_);
+    const auto status = buffer_.flush(socket_, kMostWrittenAtOnce);
     release_sent();
     if (!status) {
         owner_.on_port_failed(status.error());
@@ -166,6 +168,7 @@ void Port::flush() {
         if (!retry_) retry_.emplace(writes_.loop(), [this] { flush(); });
         retry_->arm(writes_.loop().now() + kRetryInterval);
     }
+    if (*status == bus::FlushStatus::Unfinished) writes_.put_off(*this);
     const bool full = *status == bus::FlushStatus::SocketFull;
     const bool had_waited = waiting_for_socket_;
     if (full && (!had_waited || buffer_.sent() > sent_before)) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/port_writes.h"
 
+#include <algorithm>
+
 namespace buzon::broker {
 
 void PortWrites::schedule(WritingPort& port) {
@@ -24,8 +26,9 @@ void PortWrites::run_task() {
         if (spread_.empty()) return;
         WritingPort& port = spread_.front();
         port.ListLink<WritingPort>::unlink();
-        bytes += port.queued_bytes();
+        const std::size_t before = port.queued_bytes();
         port.run_task();
+        bytes += before - std::min(before, port.queued_bytes());
     }
     if (!spread_.empty()) loop_.in_next_turn(next_turn_);
 }

@@ -34,7 +34,7 @@ class PortWrites final : private bus::LoopTask {
 public:
     /// Of one turn, for fan-outs: about half a millisecond.
     static constexpr std::size_t kSpreadPerTurn = 256;
-    static constexpr std::size_t kSpreadBytesPerTurn = std::size_t{1} << 20;
+    static constexpr std::size_t kSpreadBytesPerTurn = std::size_t{512} << 10;
     /// Fan-outs to fewer are written at once.
     static constexpr std::size_t kManyReceivers = 128;
 

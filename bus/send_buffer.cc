@@ -98,8 +98,10 @@ void SendBuffer::share(std::span<const std::byte> bytes, Ref<const Block> owner)
     room_ = room_end_ = nullptr;
 }
 
-Result<FlushStatus, int> SendBuffer::flush(int fd) {
+Result<FlushStatus, int> SendBuffer::flush(int fd, std::size_t enough) {
+    const std::uint64_t end = sent_ + enough;
     while (!empty()) {
+        if (sent_ >= end) return FlushStatus::Unfinished;
         const ssize_t written = send_front(fd);
         if (written < 0) {
             if (errno == EINTR) continue;

@@ -28,6 +28,7 @@ enum class FlushStatus : std::uint8_t {
     Empty,       // all is written
     SocketFull,  // wait for EPOLLOUT
     KernelBusy,  // too many descriptors in flight: try again a little later
+    Unfinished,  // enough for now: the socket may take more
 };
 
 class SendBuffer {
@@ -38,8 +39,9 @@ public:
     /// For the auth dialogue.
     void append_bytes(std::span<const std::byte> bytes);
 
-    /// Writes until all is gone or the socket takes no more.
-    Result<FlushStatus, int> flush(int fd);
+    /// Writes until all is gone, the socket takes no more, or some `enough` bytes are written:
+    /// whoever reads as fast as we write would keep us busy for as long as there is something.
+    Result<FlushStatus, int> flush(int fd, std::size_t enough = kMaxMessageBytes);
 
     /// Drops all that is queued.
     void clear();

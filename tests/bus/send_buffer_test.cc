@@ -162,6 +162,17 @@ TEST_F(Sending, CountsWhatIsQueuedAndWhatIsGone) {
     EXPECT_EQ(out_.sent(), 123U);
 }
 
+TEST_F(Sending, StopsWhenEnoughIsWrittenAlthoughTheSocketTakesMore) {
+    // Each has descriptors, and so is a write of its own.
+    for (int i = 0; i < 3; ++i)
+        append(pattern(100, 1), {}, nullptr, {}, 1);
+    const auto status = out_.flush(ours_.get(), 150);
+    ASSERT_TRUE(status);
+    EXPECT_EQ(*status, FlushStatus::Unfinished);
+    EXPECT_EQ(out_.queued_bytes(), 100U);
+    EXPECT_EQ(out_.flush(ours_.get(), 150).value(), FlushStatus::Empty);
+}
+
 TEST_F(Sending, AClosedReceiverIsAnError) {
     theirs_.reset();
     append(pattern(100, 1), {});
