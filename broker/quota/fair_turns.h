@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who is served next: deficit round-robin over a tree, so that time is shared among users first,
 // then among the programs of each, then among their connections, however many these are.
-// Work is counted in units of some nanoseconds: a byte read is one, and so on (see peer_input.cc). A turn of
-// the loop serves until its budget is used up; who is left waits for the next turn.
+// Work is counted in units of some nanoseconds: a byte read is one, and so on (see peer_input.cc).
+// A turn of the loop serves until its budget is used up; who is left waits for the next turn.
 // Invariant: a share stands in its parent's list while it, or one below it, has work to do.
 // Source: Shreedhar and Varghese, "Efficient Fair Queuing Using Deficit Round-Robin".
 #pragma once
