@@ -23,6 +23,7 @@ public:
 
     AuditReport run() {
         state_.peers.for_each([this](const Peer& peer) { count(peer); });
+        bus_.departures.for_each([this](const Peer& peer) { count(peer); });
         bus_.held_messages.for_each([this](const HeldMessage& message) { count(message); });
         bus_.waiting_room.for_each(
             [this](const Arrival& arrival) { ++held(arrival.account.account())[kConnections]; });

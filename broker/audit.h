@@ -9,6 +9,7 @@
 #include <string>
 
 #include "broker/bus_state.h"
+#include "broker/departures.h"
 #include "broker/held_messages.h"
 #include "broker/waiting_room.h"
 #include "bus/base/event_loop.h"
@@ -27,6 +28,7 @@ struct AuditedBus {
     const BusState& state;
     const WaitingRoom& waiting_room;
     const HeldMessages& held_messages;
+    const Departures& departures;
 };
 
 [[nodiscard]] AuditReport audit(const AuditedBus& bus);

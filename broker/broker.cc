@@ -54,6 +54,7 @@ Broker::Broker(bus::EventLoop& loop,
       admission_(state_, throttle_),
       delivery_(state_, judge_, admission_, writes_, *this),
       name_signals_(state_, delivery_),
+      departures_(state_, delivery_, name_signals_, turns_),
       driver_(state_, delivery_, name_signals_, throttle_, *this),
       dispatcher_(state_, pool_, judge_, delivery_, driver_, *this),
       reload_(state_, delivery_, source, *this),
@@ -217,43 +218,24 @@ void Broker::on_hang_up(Peer& peer) {
     remove(peer);
 }
 
-/// Ends a peer. It is unfindable at once and freed when the turn is over.
+/// Ends a peer. It is unfindable at once.
 void Broker::remove(Peer& peer) {
     const bool was_active = peer.is_active();
     const bool was_monitor = peer.is_monitor();
     peer.retire();
-    state_.loop.dispose_later(state_.peers.release(peer));
+    auto released = state_.peers.release(peer);
     throttle_.forget(peer);
     admission_.forget(peer);
     if (was_monitor) state_.monitor_matches.remove_all(peer.id());
-    if (was_active) withdraw_from_bus(peer);
+    if (was_active) {
+        departures_.begin(std::move(released));
+    } else {
+        state_.loop.dispose_later(std::move(released));
+    }
     // Its descriptor is free for another.
     for (const auto& listener : listeners_)
         listener->resume();
     let_in();
-}
-
-/// The order that clients rely on: its rules, its names from the last to the first, its unique
-/// name, then the callers who wait for it.
-void Broker::withdraw_from_bus(Peer& peer) {
-    state_.matches.remove_all(peer.id());
-    for (const PeerId id : state_.matches.remove_mentioning_unique(peer.unique_name()))
-        if (Peer* other = state_.peers.find(id))
-            other->holdings().lower(Resource::MatchRules, state_.matches.count_of(id));
-    for (const NameChange& change : state_.names.release_all(peer.id()))
-        name_signals_.announce(change, &peer);
-    name_signals_.announce_disconnected(peer);
-    state_.replies.forget_caller(peer.id());
-    answer_for(peer);
-}
-
-void Broker::answer_for(Peer& callee) {
-    state_.replies.forget_callee(callee.id(), [this](const AwaitedReply& awaited) {
-        if (Peer* caller = state_.peers.find(awaited.caller))
-            delivery_.send_error(*caller, awaited.serial, bus::error_name::kNoReply,
-                                 "Message recipient disconnected from message bus without "
-                                 "replying");
-    });
 }
 
 void Broker::watch_reply_timeouts() {

@@ -3,6 +3,7 @@
 // Invariant: all state is in BusState; what happens to it happens on the loop's thread.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "broker/bus_state.h"
 #include "broker/cookie_source.h"
 #include "broker/delivery.h"
+#include "broker/departures.h"
 #include "broker/dispatch.h"
 #include "broker/driver.h"
 #include "broker/judge.h"
@@ -80,7 +82,9 @@ public:
     /// From now on whether charges are what is held is found out in each turn; the process is
     /// stopped if not.
     void audit_turns() { audit_.emplace(audited()); }
-    [[nodiscard]] AuditedBus audited() const { return {state_, waiting_room_, admission_.held()}; }
+    [[nodiscard]] AuditedBus audited() const {
+        return {state_, waiting_room_, admission_.held(), departures_};
+    }
 
     [[nodiscard]] const BusState& state() const { return state_; }
     [[nodiscard]] const Throttle& throttle() const { return throttle_; }
@@ -116,7 +120,10 @@ private:
         if (reload_observer_) reload_observer_->on_reloads_done();
     }
     void on_connection_completed() override { let_in(); }
-    void answer_for(Peer& callee) override;
+    void answer_for(Peer& callee) override {
+        while (!departures_.answer_for(callee, std::numeric_limits<std::size_t>::max())) {
+        }
+    }
 
     /// A connection whose turn has come.
     void enter(Arrival arrival);
@@ -124,7 +131,6 @@ private:
     void delay_further();
     void refuse(const Arrival& arrival, std::string_view why);
     void remove(Peer& peer);
-    void withdraw_from_bus(Peer& peer);
     [[nodiscard]] bool may_enter(const Arrival& arrival) const;
     /// Those who wait, as far as there is room now.
     void let_in();
@@ -145,6 +151,7 @@ private:
     Admission admission_;
     Delivery delivery_;
     NameSignals name_signals_;
+    Departures departures_;
     Driver driver_;
     Dispatcher dispatcher_;
     Reload reload_;

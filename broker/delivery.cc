@@ -84,7 +84,9 @@ Admitted Delivery::deliver(const bus::OutgoingMessage& message,
 }
 
 void Delivery::charge_copy(const bus::OutgoingMessage& message) {
-    if (cause_) cause_->charge_turn(kCostPerCopy + message.size() / kCopyDiscount);
+    const std::size_t cost = kCostPerCopy + message.size() / kCopyDiscount;
+    work_ += cost;
+    if (cause_) cause_->charge_turn(cost);
 }
 
 void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route, Peer* cause) {

@@ -72,6 +72,8 @@ public:
     /// An answer without sender and destination, for calls that name no destination.
     void answer_locally(Peer& receiver, bus::MessageFields fields);
 
+    /// Copies made so far, at what they cost a turn.
+    [[nodiscard]] std::uint64_t work() const { return work_; }
     /// Of the driver's messages so far.
     [[nodiscard]] std::uint32_t last_serial() const { return serial_; }
 
@@ -98,6 +100,7 @@ private:
     bus::MessageBuilder refusal_builder_;
     std::uint32_t serial_ = 0;
     Peer* cause_ = nullptr;
+    std::uint64_t work_ = 0;
     std::vector<PeerId> receivers_;
     std::vector<PeerId> monitors_;
 };

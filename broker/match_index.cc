@@ -34,13 +34,19 @@ bool MatchIndex::remove(PeerId peer, const MatchRule& rule) {
 }
 
 std::size_t MatchIndex::remove_all(PeerId peer) {
+    const std::size_t count = count_of(peer);
+    remove_some(peer, count);
+    return count;
+}
+
+bool MatchIndex::remove_some(PeerId peer, std::size_t most) {
     const std::uint32_t subscriber = find_subscriber(peer);
-    if (subscriber == kNone) return 0;
+    if (subscriber == kNone) return true;
     const std::size_t count = subscribers_[subscriber].rules;
-    for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t i = 0; i < std::min(count, most); ++i) {
         drop_newest_instance(instances_[subscribers_[subscriber].last].subscription);
     }
-    return count;
+    return count <= most;
 }
 
 std::vector<PeerId> MatchIndex::remove_mentioning_unique(std::string_view unique_name) {

@@ -29,6 +29,8 @@ public:
     [[nodiscard]] bool remove(PeerId peer, const MatchRule& rule);
     /// Returns how many rules the peer had.
     std::size_t remove_all(PeerId peer);
+    /// The newest `most` rules of the peer. True: it has none any more.
+    bool remove_some(PeerId peer, std::size_t most);
     /// Removes all rules with this unique name as sender or destination, for it never comes
     /// back. Returns their peers, once for each rule.
     std::vector<PeerId> remove_mentioning_unique(std::string_view unique_name);

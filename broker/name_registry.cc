@@ -44,12 +44,7 @@ ReleaseOutcome NameRegistry::release(PeerId peer, std::string_view name) {
 }
 
 std::vector<NameChange> NameRegistry::release_all(PeerId peer, ReleaseOrder order) {
-    const auto holder = holders_.find(peer);
-    if (holder == holders_.end()) return {};
-    std::vector<Entry*> entries;
-    entries.reserve(holder->second.entries.size());
-    for (auto& [text, entry] : holder->second.entries)
-        entries.push_back(&entry);
+    auto entries = entries_of(peer);
     std::sort(entries.begin(), entries.end(), [order](const Entry* left, const Entry* right) {
         return order == ReleaseOrder::FirstAcquiredFirst ? left->acquired < right->acquired
                                                          : left->acquired > right->acquired;
@@ -59,6 +54,29 @@ std::vector<NameChange> NameRegistry::release_all(PeerId peer, ReleaseOrder orde
         if (auto change = leave(*entry)) changes.push_back(std::move(*change));
     }
     return changes;
+}
+
+std::vector<NameChange> NameRegistry::release_some(PeerId peer, std::size_t most) {
+    auto entries = entries_of(peer);
+    const auto end = entries.begin() + static_cast<std::ptrdiff_t>(std::min(most, entries.size()));
+    std::partial_sort(
+        entries.begin(), end, entries.end(),
+        [](const Entry* left, const Entry* right) { return left->acquired > right->acquired; });
+    std::vector<NameChange> changes;
+    for (auto entry = entries.begin(); entry != end; ++entry) {
+        if (auto change = leave(**entry)) changes.push_back(std::move(*change));
+    }
+    return changes;
+}
+
+std::vector<NameRegistry::Entry*> NameRegistry::entries_of(PeerId peer) {
+    std::vector<Entry*> entries;
+    const auto holder = holders_.find(peer);
+    if (holder == holders_.end()) return entries;
+    entries.reserve(holder->second.entries.size());
+    for (auto& [text, entry] : holder->second.entries)
+        entries.push_back(&entry);
+    return entries;
 }
 
 std::size_t NameRegistry::entry_count() const {

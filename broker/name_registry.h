@@ -65,6 +65,9 @@ public:
     std::vector<NameChange> release_all(PeerId peer,
                                         ReleaseOrder order = ReleaseOrder::LastAcquiredFirst);
 
+    /// The same for the `most` last acquired ones. Takes a step for each name of the peer.
+    std::vector<NameChange> release_some(PeerId peer, std::size_t most);
+
     /// One hash look-up, no allocation.
     [[nodiscard]] std::optional<PeerId> owner_of(std::string_view name) const;
     /// The primary owner and those behind it; empty for a name that nobody asked for.
@@ -138,6 +141,7 @@ private:
     NameChange replace_owner(Name& name, PeerId peer, std::uint32_t flags);
     void enqueue(Name& name, PeerId peer, std::uint32_t flags);
     std::optional<NameChange> leave(Entry& entry);
+    [[nodiscard]] std::vector<Entry*> entries_of(PeerId peer);
 
     bus::TextMap<Name> names_;
     std::unordered_map<PeerId, Holder> holders_;

@@ -117,6 +117,8 @@ public:
     [[nodiscard]] const Port& port() const { return port_; }
     [[nodiscard]] const bus::Ref<InFlight>& in_flight() const { return in_flight_; }
     [[nodiscard]] const OpenAccount& account() const { return account_; }
+    /// Whose time work for it takes.
+    [[nodiscard]] TurnShare& turns() { return account_.turns(); }
     [[nodiscard]] Holdings& holdings() { return holdings_; }
     [[nodiscard]] const Holdings& holdings() const { return holdings_; }
     /// What it is charged for of a message that has come in part.

@@ -39,6 +39,7 @@ bus::Result<void, ExpectError> ReplyTracker::expect(AwaitedReply awaited,
     append<&Call::of_callee>(participants_[callee].received, call);
     append<&Call::of_all>(all_, call);
     ++participants_[caller].made_count;
+    ++participants_[callee].received_count;
     return {};
 }
 
@@ -88,6 +89,11 @@ std::size_t ReplyTracker::count_of_caller(PeerId caller) const {
     return participant == kNone ? 0 : participants_[participant].made_count;
 }
 
+std::size_t ReplyTracker::count_of_callee(PeerId callee) const {
+    const std::uint32_t participant = find_participant(callee);
+    return participant == kNone ? 0 : participants_[participant].received_count;
+}
+
 std::uint64_t ReplyTracker::hash_of(const AwaitedReply& awaited) const {
     const auto caller = static_cast<std::uint64_t>(awaited.caller);
     const auto callee = static_cast<std::uint64_t>(awaited.callee);
@@ -111,7 +117,7 @@ std::uint32_t ReplyTracker::find_participant(PeerId peer) const {
 std::uint32_t ReplyTracker::find_or_add_participant(PeerId peer) {
     std::uint32_t participant = find_participant(peer);
     if (participant == kNone) {
-        participant = participants_.add({peer, {}, {}, 0});
+        participant = participants_.add({peer, {}, {}, 0, 0});
         participant_index_.insert(hash_of(peer), participant);
     }
     return participant;
@@ -137,6 +143,7 @@ AwaitedReply ReplyTracker::end(std::uint32_t call, std::uint64_t hash) {
     unlink<&Call::of_callee>(callee.received, call);
     unlink<&Call::of_all>(all_, call);
     --caller.made_count;
+    --callee.received_count;
     call_index_.erase(hash, call);
     calls_.remove(call);
     return awaited;

@@ -57,10 +57,22 @@ public:
     /// The caller is gone: nobody waits for its replies any more.
     void forget_caller(PeerId caller);
     /// The callee is gone: `visit(const AwaitedReply&)` for each call, in the order of the calls.
+    /// For `most` of them; true: there are no more.
+    template <typename Visit>
+    bool forget_callee(PeerId callee, std::size_t most, Visit&& visit) {
+        for (; most > 0; --most) {
+            const auto awaited = take_first_of_callee(callee);
+            if (!awaited) return true;
+            visit(*awaited);
+        }
+        if (count_of_callee(callee) > 0) return false;
+        (void)take_first_of_callee(callee);  // forgets the callee itself
+        return true;
+    }
     template <typename Visit>
     void forget_callee(PeerId callee, Visit&& visit) {
-        while (const auto awaited = take_first_of_callee(callee))
-            visit(*awaited);
+        while (!forget_callee(callee, count_of_callee(callee) + 1, visit)) {
+        }
     }
     /// `visit(const AwaitedReply&)` for each call that is over its time, oldest first.
     template <typename Visit>
@@ -72,6 +84,7 @@ public:
     [[nodiscard]] std::optional<TimePoint> next_deadline() const;
 
     [[nodiscard]] std::size_t count_of_caller(PeerId caller) const;
+    [[nodiscard]] std::size_t count_of_callee(PeerId callee) const;
     [[nodiscard]] std::size_t size() const { return calls_.size(); }
 
 private:
@@ -96,6 +109,7 @@ private:
         PeerId peer{};
         List made, received;
         std::uint32_t made_count = 0;
+        std::uint32_t received_count = 0;
     };
 
     [[nodiscard]] std::uint64_t hash_of(const AwaitedReply& awaited) const;

@@ -32,6 +32,8 @@ void FairTurns::leave(TurnTaker& taker) {
 void FairTurns::run_task() {
     for (std::size_t used = 0; !root_.waiting_.empty();) {
         if (used >= kTurnBudget) {
+            // Whoever has come to wait meanwhile is no reason to go on in this turn.
+            unlink();
             loop_.in_next_turn(next_turn_);
             return;
         }

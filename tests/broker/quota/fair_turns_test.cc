@@ -63,6 +63,28 @@ TEST_F(FairTurnsTest, ALoneOneIsServedUntilTheBudgetOfTheTurnIsUsed) {
     EXPECT_EQ(one->done(), 2 * FairTurns::kTurnBudget);
 }
 
+/// Whose work makes work for another.
+class Starter final : public TurnTaker {
+public:
+    Starter(TurnShare& parent, Worker& other) : TurnTaker(&parent), other_(other) {}
+    Turn take_turn(std::size_t) override {
+        other_.give(kForEver);
+        return {1, Left::Nothing};
+    }
+
+private:
+    Worker& other_;
+};
+
+TEST_F(FairTurnsTest, WorkThatComesUpMeanwhileDoesNotMakeATurnLonger) {
+    const auto other = worker(turns_.root());
+    Starter starter(turns_.root(), *other);
+    turns_.wait(starter);
+    turn();
+    EXPECT_LE(other->done(), FairTurns::kTurnBudget + kQuantum);
+    EXPECT_TRUE(loop_.has_tasks());
+}
+
 TEST_F(FairTurnsTest, WhoeverHasLittleIsDoneInOneTurn) {
     const auto one = worker(turns_.root(), 100);
     one->give(1000);

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/departures.h"
+
+#include <limits>
+#include <utility>
+
+namespace buzon::broker {
+
+namespace {
+
+// In one step; what a piece costs, besides the messages that it leads to.
+constexpr std::size_t kPiecesPerStep = 32;
+constexpr std::size_t kCostPerPiece = 256;
+
+}  // namespace
+
+void Departures::begin(std::unique_ptr<Peer> peer) {
+    const PeerId id = peer->id();
+    const bool is_much = pieces_of(*peer) > kAtOnce;
+    const auto place = leaving_.emplace(id, std::make_unique<Departure>(*this, std::move(peer)));
+    if (is_much) {
+        place.first->second->start();
+        return;
+    }
+    while (!place.first->second->go_on(std::numeric_limits<std::size_t>::max())) {
+    }
+    finish(id);
+}
+
+std::size_t Departures::pieces_of(const Peer& peer) const {
+    return state_.matches.count_of(peer.id()) + state_.names.count_held_by(peer.id()) +
+           state_.replies.count_of_callee(peer.id());
+}
+
+/// Whoever is at work now may still use the peer.
+void Departures::finish(PeerId id) {
+    const auto place = leaving_.find(id);
+    state_.loop.dispose_later(std::move(place->second));
+    leaving_.erase(place);
+}
+
+bool Departures::answer_for(const Peer& callee, std::size_t most) {
+    return state_.replies.forget_callee(callee.id(), most, [this](const AwaitedReply& awaited) {
+        if (Peer* caller = state_.peers.find(awaited.caller))
+            delivery_.send_error(*caller, awaited.serial, bus::error_name::kNoReply,
+                                 "Message recipient disconnected from message bus without "
+                                 "replying");
+    });
+}
+
+Departures::Departure::Departure(Departures& departures, std::unique_ptr<Peer> peer)
+    : TurnTaker(&peer->turns()), departures_(departures), peer_(std::move(peer)) {}
+
+bool Departures::Departure::go_on(std::size_t most) {
+    switch (phase_) {
+        case Phase::Rules: withdraw_rules(most); return false;
+        case Phase::Names: withdraw_names(most); return false;
+        case Phase::Replies: return departures_.answer_for(*peer_, most);
+    }
+    return true;
+}
+
+void Departures::Departure::withdraw_rules(std::size_t most) {
+    BusState& state = departures_.state_;
+    const bool is_last = state.matches.remove_some(peer_->id(), most);
+    peer_->holdings().lower(Resource::MatchRules, state.matches.count_of(peer_->id()));
+    if (!is_last) return;
+    for (const PeerId id : state.matches.remove_mentioning_unique(peer_->unique_name()))
+        if (Peer* other = state.peers.find(id))
+            other->holdings().lower(Resource::MatchRules, state.matches.count_of(id));
+    phase_ = Phase::Names;
+}
+
+void Departures::Departure::withdraw_names(std::size_t most) {
+    BusState& state = departures_.state_;
+    for (const NameChange& change : state.names.release_some(peer_->id(), most))
+        departures_.name_signals_.announce(change, peer_.get());
+    peer_->holdings().lower(Resource::Names, state.names.count_held_by(peer_->id()));
+    if (state.names.count_held_by(peer_->id()) > 0) return;
+    departures_.name_signals_.announce_disconnected(*peer_);
+    state.replies.forget_caller(peer_->id());
+    peer_->holdings().lower(Resource::PendingReplies, 0);
+    phase_ = Phase::Replies;
+}
+
+TurnTaker::Turn Departures::Departure::take_turn(std::size_t budget) {
+    const std::uint64_t before = departures_.delivery_.work();
+    std::size_t cost = 0;
+    do {
+        if (go_on(kPiecesPerStep)) {
+            departures_.finish(peer_->id());
+            return {cost, Left::Nothing};
+        }
+        cost += kPiecesPerStep * kCostPerPiece;
+    } while (cost + (departures_.delivery_.work() - before) < budget);
+    return {cost + static_cast<std::size_t>(departures_.delivery_.work() - before), Left::More};
+}
+
+}  // namespace buzon::broker

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a peer that has gone leaves behind is taken from the bus: its rules, its names from the last
+// to the first, its unique name; then those who wait for its replies get errors. Clients rely on
+// this order. Where it is much, it goes on over several turns, on the time of the one who left.
+// Meanwhile nobody finds the peer; names not yet withdrawn are as if it had not left yet.
+// Invariant: a peer that leaves is kept until all of that is done.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+
+#include "broker/bus_state.h"
+#include "broker/delivery.h"
+#include "broker/name_signals.h"
+#include "broker/quota/fair_turns.h"
+
+namespace buzon::broker {
+
+class Departures {
+public:
+    /// Of rules, names and awaited replies together: what is withdrawn at once.
+    static constexpr std::size_t kAtOnce = 256;
+
+    Departures(BusState& state, Delivery& delivery, NameSignals& name_signals, FairTurns& turns)
+        : state_(state), delivery_(delivery), name_signals_(name_signals), turns_(turns) {}
+
+    /// `peer` has retired and was active until then.
+    void begin(std::unique_ptr<Peer> peer);
+    /// Each call to `callee` that waits for a reply gets an error; of `most` of them. False: there
+    /// are more.
+    bool answer_for(const Peer& callee, std::size_t most);
+
+    /// Those who are leaving, in no order.
+    template <typename Visitor>
+    void for_each(Visitor&& visit) const {
+        for (const auto& [id, departure] : leaving_)
+            visit(departure->peer());
+    }
+    [[nodiscard]] std::size_t size() const { return leaving_.size(); }
+
+private:
+    class Departure final : public bus::Disposable, private TurnTaker {
+    public:
+        Departure(Departures& departures, std::unique_ptr<Peer> peer);
+        Departure(const Departure&) = delete;
+        Departure& operator=(const Departure&) = delete;
+        Departure(Departure&&) = delete;
+        Departure& operator=(Departure&&) = delete;
+        ~Departure() override { FairTurns::leave(*this); }
+
+        void start() { departures_.turns_.wait(*this); }
+        /// Withdraws some `most` pieces. True: nothing is left.
+        bool go_on(std::size_t most);
+        [[nodiscard]] Peer& peer() const { return *peer_; }
+
+    private:
+        enum class Phase : std::uint8_t { Rules, Names, Replies };
+
+        Turn take_turn(std::size_t budget) override;
+        void withdraw_rules(std::size_t most);
+        void withdraw_names(std::size_t most);
+
+        Departures& departures_;
+        std::unique_ptr<Peer> peer_;
+        Phase phase_ = Phase::Rules;
+    };
+
+    [[nodiscard]] std::size_t pieces_of(const Peer& peer) const;
+    void finish(PeerId id);
+
+    BusState& state_;
+    Delivery& delivery_;
+    NameSignals& name_signals_;
+    FairTurns& turns_;
+    std::unordered_map<PeerId, std::unique_ptr<Departure>> leaving_;
+};
+
+}  // namespace buzon::broker

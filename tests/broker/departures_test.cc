@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happens when a peer goes that has very much: broker/departures.h, on a whole broker.
+#include "broker/departures.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/support/test_broker.h"
+
+namespace buzon::broker {
+namespace {
+
+using testing::Contains;
+using testing::Field;
+using testing::SizeIs;
+using tests::RawClient;
+using tests::Received;
+using tests::TestBroker;
+
+constexpr int kMany = 2000;
+
+class Leaving : public testing::Test {
+protected:
+    static std::string name(int number) { return "a.n" + std::to_string(number); }
+
+    void request_names(RawClient& client, int count) {
+        for (int i = 0; i < count; ++i) {
+            client.call("RequestName", "su", name(i));
+            client.take_all();
+        }
+    }
+    [[nodiscard]] std::uint64_t held(Resource resource) const {
+        return bus_.state().accounts.bus().held(resource);
+    }
+
+    TestBroker bus_{
+        "<limit name='max_names_per_connection'>5000</limit>"
+        "<limit name='max_match_rules_per_connection'>5000</limit>"
+        "<limit name='max_replies_per_connection'>5000</limit>"};
+    RawClient watcher_ = RawClient::on(bus_);
+    RawClient leaver_ = RawClient::on(bus_);
+};
+
+TEST_F(Leaving, ManyNamesAreWithdrawnOverSeveralTurnsInTheirOrder) {
+    request_names(leaver_, kMany);
+    watcher_.call("AddMatch", "s", "member='NameOwnerChanged'");
+    watcher_.take_all();
+    leaver_.close();
+    bus_.turn();
+    const auto left = bus_.state().names.size();
+    EXPECT_GT(left, 0U);
+    EXPECT_LT(left, static_cast<std::size_t>(kMany));
+
+    std::vector<std::string> withdrawn;
+    for (auto part = watcher_.take_all(); !part.empty(); part = watcher_.take_all())
+        for (const Received& each : part)
+            withdrawn.push_back(each.text());
+    std::vector<std::string> expected;
+    for (int i = kMany; i-- > 0;)
+        expected.push_back(name(i));
+    expected.push_back(leaver_.name());
+    EXPECT_EQ(withdrawn, expected);
+    EXPECT_EQ(bus_.state().names.size(), 0U);
+    EXPECT_EQ(held(Resource::Names), 0U);
+}
+
+TEST_F(Leaving, NobodyIsFoundBehindANameThatIsNotYetWithdrawn) {
+    request_names(leaver_, kMany);
+    leaver_.close();
+    bus_.turn();
+    ASSERT_TRUE(bus_.state().names.owner_of(name(0)));
+    watcher_.call_peer(name(0), "hello");
+    EXPECT_THAT(watcher_.take_all(),
+                Contains(Field(&Received::error_name, bus::error_name::kServiceUnknown)));
+}
+
+TEST_F(Leaving, ANameMayBeTakenMeanwhileByOneThatQueues) {
+    request_names(leaver_, kMany);
+    leaver_.close();
+    bus_.turn();
+    watcher_.send_call("RequestName", "su", name(0));
+    std::vector<std::string> members;
+    for (const Received& each : watcher_.take_all())
+        members.push_back(each.member.empty() ? "reply" : each.member);
+    EXPECT_THAT(members, Contains("NameAcquired"));
+    EXPECT_EQ(bus_.state().names.size(), 1U);
+}
+
+TEST_F(Leaving, ManyRulesAreRemovedOverSeveralTurns) {
+    for (int i = 0; i < kMany; ++i) {
+        leaver_.call("AddMatch", "s", "member='M" + std::to_string(i) + "'");
+        leaver_.take_all();
+    }
+    leaver_.close();
+    bus_.turn();
+    const auto left = bus_.state().matches.size();
+    EXPECT_GT(left, 0U);
+    EXPECT_LT(left, static_cast<std::size_t>(kMany));
+    bus_.settle();
+    EXPECT_EQ(bus_.state().matches.size(), 0U);
+    EXPECT_EQ(held(Resource::MatchRules), 0U);
+}
+
+TEST_F(Leaving, EveryoneWhoWaitsForItGetsAnAnswer) {
+    constexpr int kCalls = 1500;
+    std::vector<std::uint32_t> serials, answered;
+    for (int i = 0; i < kCalls; ++i) {
+        serials.push_back(watcher_.call_peer(leaver_.name()));
+        bus_.settle();
+        leaver_.read_available();
+    }
+    leaver_.close();
+    for (auto part = watcher_.take_all(); !part.empty(); part = watcher_.take_all())
+        for (const Received& each : part)
+            if (each.error_name == bus::error_name::kNoReply) answered.push_back(each.reply_serial);
+    EXPECT_EQ(answered, serials);
+    EXPECT_EQ(bus_.state().replies.size(), 0U);
+}
+
+TEST_F(Leaving, TheBusMayEndMeanwhile) {
+    request_names(leaver_, kMany);
+    leaver_.close();
+    bus_.turn();
+    EXPECT_GT(bus_.state().names.size(), 0U);
+}
+
+}  // namespace
+}  // namespace buzon::broker
