@@ -278,7 +278,7 @@ std::string_view describe(HeaderError error) {
         case HeaderError::VersionUnknown: return "protocol version is not 1";
         case HeaderError::TypeInvalid: return "message type is 0";
         case HeaderError::SerialZero: return "serial is 0";
-        case HeaderError::FieldsTooLong: return "header fields are longer than an array may be";
+        case HeaderError::FieldsTooLong: return "header fields are longer than 1 MiB";
         case HeaderError::MessageTooLong: return "message is longer than max_message_size";
         case HeaderError::PaddingNotZero: return "padding in the header is not zero";
         case HeaderError::FieldTruncated: return "header field runs past the end of the header";
@@ -301,7 +301,7 @@ Result<std::size_t, HeaderError> message_length(std::span<const std::byte> start
     if (start[3] != std::byte{kProtocolVersion}) return Unexpected{HeaderError::VersionUnknown};
     const Header header = parse_fixed(start);
     if (header.serial == 0) return Unexpected{HeaderError::SerialZero};
-    if (header.fields_bytes > kMaxArrayBytes) return Unexpected{HeaderError::FieldsTooLong};
+    if (header.fields_bytes > kMaxFieldsBytes) return Unexpected{HeaderError::FieldsTooLong};
     if (header.total_bytes() > max_bytes || header.total_bytes() > kMaxMessageBytes)
         return Unexpected{HeaderError::MessageTooLong};
     return header.total_bytes();

@@ -147,6 +147,7 @@ TEST(MessageLength, NamesWhatTheFirstSixteenBytesRuleOut) {
         {"body of 2^28 bytes and more", 7, std::byte{0x10}, HeaderError::MessageTooLong},
         {"serial 0", 8, std::byte{0}, HeaderError::SerialZero},
         {"fields of 2^28 bytes", 15, std::byte{0x10}, HeaderError::FieldsTooLong},
+        {"fields of 2^20 bytes and some", 14, std::byte{0x10}, HeaderError::FieldsTooLong},
     };
     for (const auto& [about, at, value, error] : cases) {
         Bytes bytes = HeadWriter(ByteOrder::Little).call().finish();
