@@ -84,7 +84,7 @@ Admitted Admission::copy(const bus::OutgoingMessage& message,
         audience.note_waiting(receiver.id());
         return Admitted::Held;
     }
-    if (cause && receiver.port().is_put_off())
+    if (cause && receiver.port().is_behind_fan_out())
         return copy_behind_fan_out(message, *cause, receiver, audience);
     const auto queued = offer(message, receiver, cause ? *cause : receiver);
     if (queued) return Admitted::Queued;
@@ -121,6 +121,8 @@ Admitted Admission::copy_of_nobody(const bus::OutgoingMessage& message,
                                    const ReceiverState& state) {
     const bool is_stuck = state.since_drained >= receiver.port().limits().stuck_timeout;
     if (state.queued / (is_stuck ? 1 : 2) >= state.bound) return Admitted::ReceiverGone;
+    const Account& account = receiver.in_flight()->payer()->account();
+    if (account.share(Resource::Bytes).check(message.size())) return Admitted::ReceiverGone;
     receiver.port().push(message, receiver.in_flight());
     return Admitted::Queued;
 }

@@ -59,7 +59,7 @@ private:
         const InFlight* const payer = message.charged();
         if (!payer) return;
         Amounts& amounts = held(payer->payer()->account());
-        amounts[kBytes] += message.held_bytes();
+        amounts[kBytes] += message.charged_bytes();
         amounts[kDescriptors] += message.descriptor_count();
     }
 

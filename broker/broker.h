@@ -103,6 +103,10 @@ private:
     void on_hang_up(Peer& peer) override;
     void on_other_side_gone(Peer& peer) override { throttle_.let_go(peer); }
     bool on_room(Peer& sender) override { return delivery_.deliver_held(sender); }
+    [[nodiscard]] std::uint64_t charged_for_held(const Peer& sender) const override {
+        return admission_.held().charged_bytes_of(sender.id());
+    }
+    [[nodiscard]] std::uint64_t work() const override { return delivery_.work(); }
     void on_in_flight_full(Peer& peer) override { throttle_.watch(peer); }
     void on_in_flight_less(Peer& peer) override { throttle_.unwatch(peer); }
     void on_no_room(Peer& peer, std::size_t bytes) override {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/held_messages.h"
 
-#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -18,7 +17,8 @@ HeldMessage::HeldMessage(const bus::OutgoingMessage& message,
       body_(message.body),
       head_owner_(message.head_owner),
       body_owner_(message.body_owner),
-      descriptors_(message.descriptors) {
+      descriptors_(message.descriptors),
+      bytes_as_sent_(message.header.total_bytes()) {
     // A vector keeps its bytes where they are when it moves.
     if (!head_owner_) {
         own_head_.assign(head_.begin(), head_.end());
@@ -42,25 +42,40 @@ std::size_t HeldMessage::held_bytes() const {
 }
 
 void HeldMessage::charge_to(const bus::Ref<InFlight>& sender) {
-    if (!sender->try_add(held_bytes(), descriptor_count()))
-        charge_.emplace(sender, held_bytes(), static_cast<std::uint32_t>(descriptor_count()));
+    for (const std::size_t bytes : {held_bytes(), bytes_as_sent_}) {
+        if (sender->try_add(bytes, descriptor_count())) continue;
+        charged_bytes_ = bytes;
+        charge_.emplace(sender, bytes, static_cast<std::uint32_t>(descriptor_count()));
+        return;
+    }
+}
+
+void HeldMessages::keep(PeerId sender, HeldMessage message) {
+    OfOne& held = of_[sender];
+    held.waiting.insert(message.waiting().begin(), message.waiting().end());
+    held.messages.push_back(std::move(message));
 }
 
 std::vector<HeldMessage> HeldMessages::take(PeerId sender) {
     const auto place = of_.find(sender);
     if (place == of_.end()) return {};
-    auto taken = std::move(place->second);
+    auto taken = std::move(place->second.messages);
     of_.erase(place);
     return taken;
 }
 
+std::uint64_t HeldMessages::charged_bytes_of(PeerId sender) const {
+    const auto place = of_.find(sender);
+    std::uint64_t bytes = 0;
+    if (place != of_.end())
+        for (const HeldMessage& message : place->second.messages)
+            bytes += message.charged_bytes();
+    return bytes;
+}
+
 bool HeldMessages::is_held(PeerId sender, PeerId receiver) const {
     const auto place = of_.find(sender);
-    if (place == of_.end()) return false;
-    return std::any_of(place->second.begin(), place->second.end(), [&](const HeldMessage& held) {
-        const auto& waiting = held.waiting();
-        return std::find(waiting.begin(), waiting.end(), receiver) != waiting.end();
-    });
+    return place != of_.end() && place->second.waiting.contains(receiver);
 }
 
 }  // namespace buzon::broker

@@ -2,8 +2,9 @@
 // Messages that wait with their senders until their receivers have room: a one-way call, a signal,
 // a broadcast of which some receivers have their copy already. While one waits its sender is not
 // read, so there is one for each sender, and what the driver says because of it.
-// Invariant: bytes are owned and charged to the sender, as far as its account has room: beyond that
-// they are few, or shared with copies that are charged.
+// Invariant: bytes are owned and charged to the sender: at least what it was charged for the
+// message while that came. Without a charge are messages that came in one read, and the rest of a
+// broadcast whose first copies took the last room: these have the body.
 // Source: DESIGN, section 5.
 #pragma once
 
@@ -12,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -42,6 +44,8 @@ public:
     /// Charges it to `sender`, if that has room.
     void charge_to(const bus::Ref<InFlight>& sender);
     void release_charge() { charge_.reset(); }
+    /// Of held_bytes(), what is charged.
+    [[nodiscard]] std::size_t charged_bytes() const { return charge_ ? charged_bytes_ : 0; }
     /// Null: nobody, as there was no room.
     [[nodiscard]] const InFlight* charged() const { return charge_ ? &charge_->payer() : nullptr; }
     [[nodiscard]] std::size_t descriptor_count() const {
@@ -60,13 +64,15 @@ private:
     bus::Ref<const bus::Block> head_owner_;
     bus::Ref<const bus::Block> body_owner_;
     bus::Ref<const bus::DescriptorSet> descriptors_;
+    std::size_t bytes_as_sent_;
+    std::size_t charged_bytes_ = 0;
     std::optional<InFlightCharge> charge_;
 };
 
 class HeldMessages {
 public:
     /// Behind those of the same sender that wait already.
-    void keep(PeerId sender, HeldMessage message) { of_[sender].push_back(std::move(message)); }
+    void keep(PeerId sender, HeldMessage message);
     /// All of `sender`, in their order; they are kept no more.
     [[nodiscard]] std::vector<HeldMessage> take(PeerId sender);
     [[nodiscard]] bool holds_any(PeerId sender) const {
@@ -75,19 +81,26 @@ public:
     /// In no order.
     template <typename Visitor>
     void for_each(Visitor&& visit) const {
-        for (const auto& [sender, messages] : of_)
-            for (const HeldMessage& message : messages)
+        for (const auto& [sender, held] : of_)
+            for (const HeldMessage& message : held.messages)
                 visit(message);
     }
     /// Whether one of `sender` waits for `receiver`, behind which the next one has to wait.
     [[nodiscard]] bool holds(PeerId sender, PeerId receiver) const {
         return !of_.empty() && is_held(sender, receiver);
     }
+    /// Charged to `sender` for what is held of it.
+    [[nodiscard]] std::uint64_t charged_bytes_of(PeerId sender) const;
 
 private:
     [[nodiscard]] bool is_held(PeerId sender, PeerId receiver) const;
 
-    std::unordered_map<PeerId, std::vector<HeldMessage>> of_;
+    struct OfOne {
+        std::vector<HeldMessage> messages;
+        std::unordered_set<PeerId> waiting;
+    };
+
+    std::unordered_map<PeerId, OfOne> of_;
 };
 
 }  // namespace buzon::broker

@@ -103,7 +103,8 @@ void PeerInput::open(Gate gate) {
 
 TurnTaker::Turn PeerInput::take_turn(std::size_t budget) {
     turn_budget_ = budget;
-    turn_cost_ = kCostPerRead;
+    // There may be some already: of work that was done for it outside its turns.
+    turn_cost_ += kCostPerRead;
     if (socket_error_ != 0) {
         owner_.on_violation(
             fmt::format("its socket failed: {}", std::system_category().message(socket_error_)));
@@ -115,7 +116,7 @@ TurnTaker::Turn PeerInput::take_turn(std::size_t budget) {
         readable_ = false;
         read();
     }
-    return {turn_cost_, has_work() ? Left::More : Left::Nothing};
+    return {std::exchange(turn_cost_, 0), has_work() ? Left::More : Left::Nothing};
 }
 
 bool PeerInput::has_work() const {

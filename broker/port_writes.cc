@@ -11,11 +11,14 @@ void PortWrites::schedule(WritingPort& port) {
         loop_.at_end_of_turn(port);
         return;
     }
+    if (port.is_scheduled()) return;
     put_off(port);
+    port.set_behind_fan_out(true);
 }
 
 void PortWrites::put_off(WritingPort& port) {
     if (port.is_scheduled()) return;
+    port.set_behind_fan_out(false);
     spread_.push_back(port);
     if (!next_turn_.is_linked()) loop_.at_end_of_turn(*this);
 }

@@ -19,8 +19,11 @@ public:
     [[nodiscard]] bool is_scheduled() const {
         return LoopTask::is_linked() || ListLink<WritingPort>::is_linked();
     }
-    /// It is written in one of the next turns.
-    [[nodiscard]] bool is_put_off() const { return ListLink<WritingPort>::is_linked(); }
+    /// A fan-out has queued something that has not been offered to the socket yet.
+    [[nodiscard]] bool is_behind_fan_out() const {
+        return is_behind_fan_out_ && ListLink<WritingPort>::is_linked();
+    }
+    void set_behind_fan_out(bool is_behind) { is_behind_fan_out_ = is_behind; }
     void forget_schedule() {
         LoopTask::unlink();
         ListLink<WritingPort>::unlink();
@@ -28,6 +31,9 @@ public:
 
 protected:
     ~WritingPort() = default;
+
+private:
+    bool is_behind_fan_out_ = false;
 };
 
 class PortWrites final : private bus::LoopTask {

@@ -117,7 +117,9 @@ void Throttle::run_task() {
     for (const PeerId receiver : std::exchange(drained_, {}))
         settle(receiver);
     settle_bus();
+    const std::uint64_t before = handler_.work();
     for (auto left = std::min(free_.size(), kReleasedAtOnce); left > 0; --left) {
+        if (handler_.work() - before > FairTurns::kTurnBudget) break;
         const PeerId sender = free_.front();
         free_.pop_front();
         release(sender);
@@ -162,7 +164,7 @@ void Throttle::settle_bus() {
         const PeerId sender = for_bus_.front();
         Held& record = held_.at(sender);
         const Peer* const waiting = state_.peers.find(sender);
-        if (waiting && !may_have(waiting->in_flight()->payer()->account(), record.wanted)) {
+        if (waiting && !has_room_on_bus(*waiting, record.wanted)) {
             for_bus_.splice(for_bus_.end(), for_bus_, for_bus_.begin());
             continue;
         }
@@ -172,8 +174,11 @@ void Throttle::settle_bus() {
     }
 }
 
-bool Throttle::may_have(const Account& account, const Room& wanted) {
-    return !account.share(Resource::Bytes).check(wanted.bytes) &&
+/// Its own charge for what is held of it is no hindrance: that is given back first.
+bool Throttle::has_room_on_bus(const Peer& sender, const Room& wanted) const {
+    const Account& account = sender.in_flight()->payer()->account();
+    const std::uint64_t charged = std::min(wanted.bytes, handler_.charged_for_held(sender));
+    return !account.share(Resource::Bytes).check(wanted.bytes - charged) &&
            !account.share(Resource::Descriptors).check(wanted.descriptors);
 }
 

@@ -39,6 +39,10 @@ class HeldSenderHandler {
 public:
     /// There may be room for what is held of it. False: there is none, and it has been held again.
     virtual bool on_room(Peer& sender) = 0;
+    /// Bytes that the sender is charged for what is held of it.
+    [[nodiscard]] virtual std::uint64_t charged_for_held(const Peer& sender) const = 0;
+    /// What on_room() has cost so far, in the units of FairTurns.
+    [[nodiscard]] virtual std::uint64_t work() const = 0;
 
 protected:
     ~HeldSenderHandler() = default;
@@ -139,7 +143,7 @@ private:
     void settle(PeerId receiver);
     void settle_bus();
     void release_if_free(PeerId sender);
-    [[nodiscard]] static bool may_have(const Account& account, const Room& wanted);
+    [[nodiscard]] bool has_room_on_bus(const Peer& sender, const Room& wanted) const;
     [[nodiscard]] bool is_waiting(PeerId sender, const Held& held) const;
     void release(PeerId sender);
     void leave_all(PeerId sender, Held& record);

@@ -250,6 +250,38 @@ TEST_F(Held, WhoHasHungUpDoesNotWaitForEverForOneThatReadsALittleNowAndThen) {
                                                  HasSubstr("for which 1 receivers"))));
 }
 
+/// A signal of 10,000 bytes, from one who may have so many: what the bus adds has no room.
+TEST(HeldMessage, IsChargedAsItWasSentIfThereIsNoRoomForMore) {
+    bus::MessageBuilder builder;
+    builder.start_body().write_string(std::string(10'000, 'x'));
+    const auto message = builder.build({.type = bus::MessageType::Signal,
+                                        .serial = 1,
+                                        .path = "/",
+                                        .interface = "a.b",
+                                        .member = "M",
+                                        .signature = "s"});
+    for (const std::size_t room : {message.size() - 1, message.size(), message.size() + 1000}) {
+        QuotaLimits limits;
+        for (auto& pool : limits.pools)
+            pool = {.capacity = 1'000'000'000};
+        limits.user_caps[UserId{1}] = QuotaLimits::no_caps();
+        limits.user_caps[UserId{1}][static_cast<std::size_t>(Resource::Bytes)] = room;
+        AccountTree tree(limits);
+        auto account = tree.open(UserId{1}, PrincipalKey(ProcessKey{.pid = 10, .start_time = 1}));
+        const auto sender =
+            bus::make_ref<InFlight>(static_cast<InFlightListener*>(nullptr), account->payer());
+        HeldMessage held(message, HeldKind::ToOne, {PeerId{1}}, {PeerId{1}});
+        held.charge_to(sender);
+        const std::size_t expected = room < message.size()    ? 0
+                                     : room == message.size() ? message.size()
+                                                              : held.held_bytes();
+        EXPECT_EQ(held.charged_bytes(), expected);
+        EXPECT_EQ(sender->bytes(), expected);
+        held.release_charge();
+        EXPECT_EQ(sender->bytes(), 0U);
+    }
+}
+
 TEST(HeldForDescriptors, NeitherLoseTheirMessageNorKeepTheLoopAwake) {
     TestBroker bus(
         "<limit name='max_outgoing_unix_fds'>40</limit>"
