@@ -13,7 +13,7 @@ namespace {
                                const XmlElement& element,
                                const std::string& name,
                                LimitScope scope) {
-    if (scope == LimitScope::Any && make_limit(name, 0)) {
+    if (scope == LimitScope::Any && make_limit(name, least_of(name).value)) {
         fail_at(file, element,
                 fmt::format("limit {} is for files that dbus-daemon never reads, such as "
                             "/etc/buzon/session.d/*.conf: see buzon.conf(5)",
@@ -47,9 +47,10 @@ LimitSetting parse_limit_element(const SourceFile& file,
             fail_at(file, element, fmt::format("limit {}: {} is too large", *name, element.text));
         case LimitError::TooSmall:
             fail_at(file, element,
-                    fmt::format("limit {}: {} is too small; expected 0, for no such limit, or {} "
-                                "and more",
-                                *name, element.text, kLeastBytesPerUser));
+                    fmt::format("limit {}: {} is too small; expected {}{} and more", *name,
+                                element.text,
+                                least_of(*name).zero_is_none ? "0, for no such limit, or " : "",
+                                least_of(*name).value));
     }
     fail_at(file, element, "not a limit");
 }

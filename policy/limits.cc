@@ -24,13 +24,16 @@ struct LimitRow {
     LimitScope scope = LimitScope::Any;
     /// Besides everybody.
     LimitSubject subject = LimitSubject::Everybody;
-    std::uint64_t least = 0;  // but for 0
+    LeastLimit least = {};
 };
 
 constexpr auto kAny = LimitScope::Any;
 constexpr auto kOurs = LimitScope::OursOnly;
 constexpr auto kUser = LimitSubject::User;
 constexpr auto kDestination = LimitSubject::Destination;
+
+// Nobody could be in time.
+constexpr LeastLimit kLeastTimeout = {.value = 1, .zero_is_none = false};
 
 constexpr LimitRow kLimits[] = {
     {"max_incoming_bytes", &Limits::max_incoming_bytes},
@@ -54,11 +57,11 @@ constexpr LimitRow kLimits[] = {
     {"max_containers_per_user", &Limits::max_containers_per_user},
     {"max_container_metadata_bytes", &Limits::max_container_metadata_bytes},
     {"max_connections_per_container", &Limits::max_connections_per_container},
-    {"stuck_timeout", &Limits::stuck_timeout, kOurs, kDestination},
-    {"message_timeout", &Limits::message_timeout, kOurs},
+    {"stuck_timeout", &Limits::stuck_timeout, kOurs, kDestination, kLeastTimeout},
+    {"message_timeout", &Limits::message_timeout, kOurs, LimitSubject::Everybody, kLeastTimeout},
     {"max_bus_bytes", &Limits::max_bus_bytes, kOurs},
     {"max_connections_per_second", &Limits::max_connections_per_second, kOurs, kUser},
-    {"max_bytes_per_user", &Limits::max_bytes_per_user, kOurs, kUser, kLeastBytesPerUser},
+    {"max_bytes_per_user", &Limits::max_bytes_per_user, kOurs, kUser, {kLeastBytesPerUser}},
     {"max_unix_fds_per_user", &Limits::max_unix_fds_per_user, kOurs, kUser},
     {"max_match_rules_per_user", &Limits::max_match_rules_per_user, kOurs, kUser},
     {"max_names_per_user", &Limits::max_names_per_user, kOurs, kUser},
@@ -137,8 +140,14 @@ bus::Result<LimitSetting, LimitError> make_limit(std::string_view name, std::uin
     const LimitRow* row = find_row(name);
     if (!row) return bus::Unexpected{LimitError::UnknownName};
     if (value > maximum_of(row->field)) return bus::Unexpected{LimitError::TooLarge};
-    if (value > 0 && value < row->least) return bus::Unexpected{LimitError::TooSmall};
+    const bool is_none = value == 0 && row->least.zero_is_none;
+    if (!is_none && value < row->least.value) return bus::Unexpected{LimitError::TooSmall};
     return LimitSetting{row->name, value};
+}
+
+LeastLimit least_of(std::string_view name) {
+    const LimitRow* row = find_row(name);
+    return row ? row->least : LeastLimit{};
 }
 
 bool may_be_said_for(LimitSubject subject, std::string_view name) {

@@ -66,6 +66,13 @@ struct Limits {
 /// The least that max_bytes_per_user can be, but for 0: less would keep everything waiting.
 inline constexpr std::uint64_t kLeastBytesPerUser = 131'072;
 
+/// The smallest value of a limit, but perhaps for 0, which says that there is none.
+struct LeastLimit {
+    std::uint64_t value = 0;
+    bool zero_is_none = true;
+};
+[[nodiscard]] LeastLimit least_of(std::string_view name);
+
 enum class LimitError : std::uint8_t { UnknownName, NotANumber, Negative, TooLarge, TooSmall };
 
 /// Whose files a limit may stand in.

@@ -155,6 +155,8 @@ constexpr struct {
      "/a.conf:1:12: there is no limit called \"stuck_timeuot\"; did you mean stuck_timeout?"},
     {"a limit in words", "<limit name='stuck_timeout'>long</limit>",
      "/a.conf:1:12: limit stuck_timeout: \"long\" is not a whole number"},
+    {"a time in which nobody can be in time", "<limit name='message_timeout'>0</limit>",
+     "/a.conf:1:12: limit message_timeout: 0 is too small; expected 1 and more"},
     {"a limit with a child", "<limit name='stuck_timeout'><a/></limit>",
      "/a.conf:1:40: element <a> is not allowed inside <limit>"},
     {"too little for a message", "<limit name='max_bytes_per_user'>131071</limit>",
