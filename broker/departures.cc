@@ -68,15 +68,20 @@ void Departures::Departure::withdraw_rules(std::size_t most) {
     for (const PeerId id : state.matches.remove_mentioning_unique(peer_->unique_name()))
         if (Peer* other = state.peers.find(id))
             other->holdings().lower(Resource::MatchRules, state.matches.count_of(id));
+    names_ = state.names.names_of(peer_->id());
     phase_ = Phase::Names;
 }
 
 void Departures::Departure::withdraw_names(std::size_t most) {
     BusState& state = departures_.state_;
-    for (const NameChange& change : state.names.release_some(peer_->id(), most))
-        departures_.name_signals_.announce(change, peer_.get());
+    for (; most > 0 && !names_.empty(); --most) {
+        // Somebody may have taken it by now.
+        const ReleaseOutcome released = state.names.release(peer_->id(), names_.back());
+        names_.pop_back();
+        if (released.change) departures_.name_signals_.announce(*released.change, peer_.get());
+    }
     peer_->holdings().lower(Resource::Names, state.names.count_held_by(peer_->id()));
-    if (state.names.count_held_by(peer_->id()) > 0) return;
+    if (!names_.empty()) return;
     departures_.name_signals_.announce_disconnected(*peer_);
     state.replies.forget_caller(peer_->id());
     peer_->holdings().lower(Resource::PendingReplies, 0);

@@ -9,7 +9,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "broker/bus_state.h"
 #include "broker/delivery.h"
@@ -64,6 +66,7 @@ private:
 
         Departures& departures_;
         std::unique_ptr<Peer> peer_;
+        std::vector<std::string> names_;  // still to be withdrawn, the next one at the end
         Phase phase_ = Phase::Rules;
     };
 

@@ -56,17 +56,16 @@ std::vector<NameChange> NameRegistry::release_all(PeerId peer, ReleaseOrder orde
     return changes;
 }
 
-std::vector<NameChange> NameRegistry::release_some(PeerId peer, std::size_t most) {
+std::vector<std::string> NameRegistry::names_of(PeerId peer) {
     auto entries = entries_of(peer);
-    const auto end = entries.begin() + static_cast<std::ptrdiff_t>(std::min(most, entries.size()));
-    std::partial_sort(
-        entries.begin(), end, entries.end(),
-        [](const Entry* left, const Entry* right) { return left->acquired > right->acquired; });
-    std::vector<NameChange> changes;
-    for (auto entry = entries.begin(); entry != end; ++entry) {
-        if (auto change = leave(**entry)) changes.push_back(std::move(*change));
-    }
-    return changes;
+    std::sort(entries.begin(), entries.end(), [](const Entry* left, const Entry* right) {
+        return left->acquired < right->acquired;
+    });
+    std::vector<std::string> names;
+    names.reserve(entries.size());
+    for (const Entry* entry : entries)
+        names.emplace_back(entry->name->text);
+    return names;
 }
 
 std::vector<NameRegistry::Entry*> NameRegistry::entries_of(PeerId peer) {

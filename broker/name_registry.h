@@ -65,8 +65,8 @@ public:
     std::vector<NameChange> release_all(PeerId peer,
                                         ReleaseOrder order = ReleaseOrder::LastAcquiredFirst);
 
-    /// The same for the `most` last acquired ones. Takes a step for each name of the peer.
-    std::vector<NameChange> release_some(PeerId peer, std::size_t most);
+    /// Every name owned or queued for, the first acquired first.
+    [[nodiscard]] std::vector<std::string> names_of(PeerId peer);
 
     /// One hash look-up, no allocation.
     [[nodiscard]] std::optional<PeerId> owner_of(std::string_view name) const;
