@@ -121,6 +121,16 @@ protected:
         return bus_.state().accounts.bus().held(Resource::Bytes);
     }
 
+    /// In a queue without room: a signal of one who has hung up. Returns the name of that.
+    std::string leave_long_signal_behind() {
+        auto sender = signals_to(receiver_);
+        sender.add(1'000'000);
+        EXPECT_TRUE(sender.send());
+        sender.client.close();
+        bus_.settle();
+        return sender.client.name();
+    }
+
     static constexpr std::uint64_t kBound = 400'000;
     TestBroker bus_{"<limit name='max_outgoing_bytes'>400000</limit>"};
     RawClient receiver_ = RawClient::on(bus_);
@@ -199,12 +209,7 @@ TEST_F(Held, WhatASenderLeftBehindArrivesAsThereIsRoomAndThenItIsGone) {
 TEST_F(Held, WhoHasHungUpWaitsOnlySoLongForAReceiverThatTakesNothing) {
     auto crowd = one_way_to(receiver_);
     crowd.flood();
-    auto sender = signals_to(receiver_);
-    sender.add(1'000'000);
-    EXPECT_TRUE(sender.send());
-    const std::string name = sender.client.name();
-    sender.client.close();
-    bus_.settle();
+    const std::string name = leave_long_signal_behind();
     for (int i = 0; i < 10; ++i)
         EXPECT_FALSE(bus_.turn()) << "the loop sleeps";
     for (int i = 0; i < 30; ++i)
@@ -231,12 +236,7 @@ TEST_F(Held, ASenderWhoseReceiverIsDisconnectedMeanwhileGetsAnError) {
 TEST_F(Held, WhoHasHungUpDoesNotWaitForEverForOneThatReadsALittleNowAndThen) {
     auto crowd = one_way_to(receiver_);
     crowd.flood();
-    auto sender = signals_to(receiver_);
-    sender.add(1'000'000);
-    EXPECT_TRUE(sender.send());
-    const std::string name = sender.client.name();
-    sender.client.close();
-    bus_.settle();
+    const std::string name = leave_long_signal_behind();
     EXPECT_NE(bus_.state().peers.find(name), nullptr);
     for (int i = 0; i < 30; ++i) {
         std::array<std::byte, 5000> some{};

@@ -8,7 +8,6 @@ import contextlib
 import http.client
 import os
 import resource
-import select
 import signal
 import socket
 import subprocess
@@ -20,7 +19,7 @@ import openmetrics
 from process_case import ProcessTestCase
 from rawclient import RawClient
 from waiting import DEADLINE, Deadline, wait_readable, wait_until
-from wire import CALL, NO_REPLY_EXPECTED, SIGNAL, Message
+from wire import CALL, SIGNAL, Message
 
 NOBODY = 65534
 BOUND = 100000
@@ -66,20 +65,6 @@ class MetricsTestCase(harness.BusTestCase):
         status, _, text = request(self.path)
         self.assertEqual(status, 200, text)
         return openmetrics.parse(text)[0]
-
-    def fill_queue(self, sender, receiver):
-        """Until nothing more goes; returns what is left of a hundred messages."""
-        data = b"".join(Message(CALL, "/", "a.b", "M", receiver.name, "ay", (bytes(65536),),
-                                flags=NO_REPLY_EXPECTED, serial=serial).to_bytes()
-                        for serial in range(1000, 1100))
-        sender.socket.setblocking(False)
-        poller = select.poll()
-        poller.register(sender.socket, select.POLLOUT)
-        while data and not value_of(self.scrape(), "buzon_throttled_senders"):
-            while data and poller.poll(0):
-                data = data[sender.socket.send(data):]
-        sender.socket.setblocking(True)
-        return data
 
 
 class Text(MetricsTestCase):
@@ -149,7 +134,7 @@ class Figures(MetricsTestCase):
 
     def test_tell_of_a_full_queue(self):
         sender, receiver = self.connect(), self.connect()
-        rest = self.fill_queue(sender, receiver)
+        rest = sender.flood(receiver, lambda: value_of(self.scrape(), "buzon_throttled_senders"))
         samples = self.scrape()
         self.assertEqual(value_of(samples, "buzon_throttled_total"), 1)
         self.assertEqual(value_of(samples, "buzon_throttled_senders"), 1)

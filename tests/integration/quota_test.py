@@ -6,7 +6,6 @@ BUZON_TEST_CTL names buzonctl. dbus-daemon has nothing like it.
 
 import json
 import os
-import select
 import shutil
 import subprocess
 import threading
@@ -14,7 +13,7 @@ import threading
 import harness
 from driver_case import PROPERTIES, DriverTestCase
 from waiting import DEADLINE
-from wire import CALL, NO_REPLY_EXPECTED, Message
+from wire import CALL, Message
 
 CTL = os.environ.get("BUZON_TEST_CTL") or "buzonctl"
 QUOTA = "org.buzon.Quota1"
@@ -42,16 +41,7 @@ class QuotaTestCase(DriverTestCase):
     def flood(self):
         """A sender and the receiver who does not read and keeps it waiting."""
         sender, receiver = self.connect(), self.connect()
-        data = b"".join(Message(CALL, "/", "a.b", "M", receiver.name, "ay", (bytes(65536),),
-                                flags=NO_REPLY_EXPECTED, serial=serial).to_bytes()
-                        for serial in range(1000, 1100))
-        sender.socket.setblocking(False)
-        poller = select.poll()
-        poller.register(sender.socket, select.POLLOUT)
-        while data and poller.poll(200):  # stalled once 200 ms bring no room
-            data = data[sender.socket.send(data):]
-        sender.socket.setblocking(True)
-        self.assertTrue(data)
+        data = sender.flood(receiver, lambda: self.ask("GetThrottled", "u", 0)[0])
         return sender, receiver, data
 
 

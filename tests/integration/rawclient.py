@@ -6,10 +6,11 @@ Nothing here sleeps: whoever waits does so for a message, for end-of-file, or fo
 
 import array
 import os
+import select
 import socket
 
 from waiting import Deadline, wait_readable
-from wire import CALL, ERROR, RETURN, SIGNAL, Message, message_size
+from wire import CALL, ERROR, NO_REPLY_EXPECTED, RETURN, SIGNAL, Message, message_size
 
 BUS_NAME = "org.freedesktop.DBus"
 BUS_PATH = "/org/freedesktop/DBus"
@@ -258,6 +259,24 @@ class RawClient(RawStream):
                     assert client is not self, "the bus closed the connection"
         messages, self.inbox = self.inbox, []
         return messages
+
+    def flood(self, receiver, is_held):
+        """Calls that want no reply, 64 KiB each, for one who does not read, until `is_held()` says
+        that the bus reads no more of them. Returns what is left of a hundred: never nothing, or
+        the bus has taken more than it should."""
+        data = b"".join(Message(CALL, "/", "a.b", "M", receiver.name, "ay", (bytes(65536),),
+                                flags=NO_REPLY_EXPECTED, serial=serial).to_bytes()
+                        for serial in range(1000, 1100))
+        self.socket.setblocking(False)
+        poller = select.poll()
+        poller.register(self.socket, select.POLLOUT)
+        while data and not is_held():
+            while data and poller.poll(0):
+                data = data[self.socket.send(data):]
+        self.socket.setblocking(True)
+        if not data:
+            raise AssertionError("the bus has taken all of a hundred messages")
+        return data
 
     def request_name(self, name, flags=0):
         return self.bus("RequestName", "su", name, flags).body[0]
