@@ -227,10 +227,8 @@ bool Admission::outranks(const Peer& sender, const Peer& receiver) const {
 }
 
 std::string Admission::reason_to_end(const Peer& receiver) {
-    return fmt::format(
-        "does not keep up with what it has asked for ({} bytes queued, "
-        "max_outgoing_bytes={})",
-        receiver.port().queued_bytes(), receiver.port().limits().bytes);
+    return fmt::format("does not keep up with what it has asked for ({})",
+                       receiver.port().describe_fullness());
 }
 
 }  // namespace buzon::broker

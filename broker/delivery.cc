@@ -65,11 +65,8 @@ void Delivery::deliver_to_monitor(const bus::OutgoingMessage& message, Peer& mon
     if (message.descriptors && !monitor.accepts_descriptors()) return;
     if (Admission::copy_to_eavesdropper(message, monitor) == Admitted::ReceiverGone) {
         ++state_.counts.disconnected_receivers;
-        retirer_.retire(
-            monitor,
-            fmt::format("monitor does not read what it asked for ({} bytes queued, "
-                        "max_outgoing_bytes={})",
-                        monitor.port().queued_bytes(), state_.settings.limits.max_outgoing_bytes));
+        retirer_.retire(monitor, fmt::format("monitor does not read what it asked for ({})",
+                                             monitor.port().describe_fullness()));
         return;
     }
     charge_copy(message);

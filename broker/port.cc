@@ -40,11 +40,18 @@ bus::Result<void, NoRoom> Port::offer(const bus::OutgoingMessage& message,
     const std::size_t descriptors = message.descriptor_count();
     auto place = shares_.charge(payer->payer()->account(), message.size(), descriptors);
     if (!place) {
-        const auto used_up = shares_.is_full() ? Exhausted::ReceiverBound : Exhausted::SenderShare;
+        const bool is_full = shares_.is_full();
+        last_refused_ = place.error().resource;
+        if (is_full)
+            last_refused_ =
+                shares_.bytes() >= limits().bytes ? Resource::Bytes : Resource::Descriptors;
+        const auto used_up = is_full ? Exhausted::ReceiverBound : Exhausted::SenderShare;
         return bus::Unexpected{NoRoom{used_up, place.error()}};
     }
-    if (const auto refused = payer->try_add(message.size(), descriptors))
+    if (const auto refused = payer->try_add(message.size(), descriptors)) {
+        last_refused_ = refused->resource;
         return bus::Unexpected{NoRoom{Exhausted::SenderAccount, *refused}};
+    }
     append(message, payer, std::move(*place));
     return {};
 }
@@ -59,6 +66,13 @@ void Port::push(const bus::OutgoingMessage& message, const bus::Ref<InFlight>& p
 
 bool Port::has_room_for(const InFlight& payer, const Room& wanted) {
     return !shares_.check(payer.payer()->account(), wanted.bytes, wanted.descriptors);
+}
+
+std::string Port::describe_fullness() const {
+    if (last_refused_ == Resource::Descriptors)
+        return fmt::format("{} descriptors queued, max_outgoing_unix_fds={}", queued_descriptors(),
+                           limits().descriptors);
+    return fmt::format("{} bytes queued, max_outgoing_bytes={}", queued_bytes(), limits().bytes);
 }
 
 void Port::append(const bus::OutgoingMessage& message,

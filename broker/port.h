@@ -18,6 +18,7 @@
 #include "broker/port_writes.h"
 #include "broker/quota/port_shares.h"
 #include "broker/quota/receiver_fault.h"
+#include "broker/quota/resource.h"
 #include "bus/base/event_loop.h"
 #include "bus/message.h"
 #include "bus/send_buffer.h"
@@ -86,6 +87,8 @@ public:
     void push(const bus::OutgoingMessage& message, const bus::Ref<InFlight>& payer);
     /// Whether `payer` may have so much more here; the bus is not asked.
     [[nodiscard]] bool has_room_for(const InFlight& payer, const Room& wanted);
+    /// Of that for which there was last no room, for the log: how much is queued, and its limit.
+    [[nodiscard]] std::string describe_fullness() const;
     /// Bytes of the auth dialogue, charged to nobody: bounded there.
     void push_bytes(std::span<const std::byte> bytes);
     /// Forgets what is queued and whatever comes from now on.
@@ -156,6 +159,7 @@ private:
     // While waiting_for_socket_; what was read meanwhile is found out when somebody asks.
     mutable bus::TimePoint last_progress_;
     mutable int unread_ = 0;
+    Resource last_refused_ = Resource::Bytes;
     bool waiting_for_socket_ = false;
     bool closed_ = false;
 };

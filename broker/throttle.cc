@@ -59,11 +59,9 @@ Throttle::Reading Throttle::hold(Peer& sender, Peer& receiver, const Room& messa
 
 void Throttle::log_throttled(const Peer& sender, const Peer& receiver) {
     state_.log.info(kThrottleLog,
-                    "Throttled {} ({}): its part of the queue of {} ({}) is full ({} bytes queued, "
-                    "max_outgoing_bytes={})",
+                    "Throttled {} ({}): its part of the queue of {} ({}) is full ({})",
                     sender.unique_name(), sender.describe(), receiver.unique_name(),
-                    receiver.describe(), receiver.port().queued_bytes(),
-                    receiver.port().limits().bytes);
+                    receiver.describe(), receiver.port().describe_fullness());
 }
 
 void Throttle::hold_for_bus(Peer& sender, const Room& wanted) {
@@ -72,13 +70,22 @@ void Throttle::hold_for_bus(Peer& sender, const Room& wanted) {
     if (!record.waits_for_bus) {
         record.waits_for_bus = true;
         record.place_for_bus = for_bus_.insert(for_bus_.end(), sender.id());
-        state_.log.info(kThrottleLog,
-                        "Throttled {} ({}): its program may have no more on the bus ({} bytes "
-                        "under way, {} more wanted)",
-                        sender.unique_name(), sender.describe(), sender.in_flight()->bytes(),
-                        wanted.bytes);
+        log_throttled_by_bus(sender, wanted);
     }
     stop_reading(sender, record);
+}
+
+void Throttle::log_throttled_by_bus(const Peer& sender, const Room& wanted) {
+    const InFlight& under_way = *sender.in_flight();
+    const Account& account = under_way.payer()->account();
+    const bool is_bytes = !account.share(Resource::Descriptors).check(wanted.descriptors);
+    state_.log.info(kThrottleLog,
+                    "Throttled {} ({}): its program may have no more on the bus ({} {} under way, "
+                    "{} more wanted)",
+                    sender.unique_name(), sender.describe(),
+                    is_bytes ? under_way.bytes() : under_way.descriptors(),
+                    name_of(is_bytes ? Resource::Bytes : Resource::Descriptors),
+                    is_bytes ? wanted.bytes : wanted.descriptors);
 }
 
 void Throttle::watch(Peer& sender) {

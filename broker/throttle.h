@@ -139,6 +139,7 @@ private:
     void go_on_in_new_turn();
     Held& held(Peer& sender);
     void log_throttled(const Peer& sender, const Peer& receiver);
+    void log_throttled_by_bus(const Peer& sender, const Room& wanted);
     void stop_reading(Peer& sender, Held& held);
     void settle(PeerId receiver);
     void settle_bus();

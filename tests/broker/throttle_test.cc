@@ -393,6 +393,64 @@ TEST_F(Flood, NewConnectionsDoNotGetNewSharesOfAQueue) {
     EXPECT_TRUE(is_on_the_bus(stalled));
 }
 
+class DescriptorFlood : public Flood {
+protected:
+    /// Signals with a descriptor each, until the bus reads no more of the sender, or `most`.
+    void flood_with_descriptors(std::string_view destination, int most) {
+        for (int sent = 0; sent < most && bus_.broker().throttle().size() == 0; ++sent) {
+            ASSERT_TRUE(sender_.send_with_descriptors({.type = bus::MessageType::Signal,
+                                                       .path = "/",
+                                                       .interface = "a.b",
+                                                       .member = "M",
+                                                       .destination = destination,
+                                                       .signature = "s"},
+                                                      1, std::string(2000, 'x')));
+            bus_.settle();
+        }
+    }
+};
+
+TEST_F(DescriptorFlood, TheLogNamesTheLimitThatStoppedTheSender) {
+    auto stalled = RawClient::on(bus_);
+    flood_with_descriptors(stalled.name(), kEnoughToFillSockets);
+    ASSERT_EQ(bus_.broker().throttle().size(), 1U);
+    const auto queued = bus_.state().peers.find(stalled.name())->port().queued_descriptors();
+    ASSERT_GT(queued, 0U);
+    EXPECT_THAT(bus_.log_lines(),
+                Contains(HasSubstr(fmt::format(
+                    "is full ({} descriptors queued, max_outgoing_unix_fds=64)", queued))));
+}
+
+TEST_F(DescriptorFlood, TheLogNamesTheLimitForWhichAReceiverEnds) {
+    auto slow = subscriber();
+    auto quick = subscriber();
+    for (int i = 0; i < 100 && is_on_the_bus(slow); ++i) {
+        flood_with_descriptors("", 20);
+        quick.take_all();
+    }
+    EXPECT_FALSE(is_on_the_bus(slow));
+    EXPECT_THAT(bus_.log_lines(),
+                Contains(HasSubstr("does not keep up with what it has asked for (64 descriptors "
+                                   "queued, max_outgoing_unix_fds=64)")));
+}
+
+TEST_F(DescriptorFlood, TheLogSaysWhetherTheBusHasNoRoomForBytesOrDescriptors) {
+    TestBroker small("", tests::kAllowAll, "<limit name='max_unix_fds_per_user'>8</limit>");
+    auto sender = RawClient::on(small), stalled = RawClient::on(small);
+    for (int sent = 0; sent < kEnoughToFillSockets && small.broker().throttle().size() == 0;
+         ++sent) {
+        ASSERT_TRUE(sender.send_with_descriptors({.type = bus::MessageType::Signal,
+                                                  .path = "/",
+                                                  .interface = "a.b",
+                                                  .member = "M",
+                                                  .destination = stalled.name(),
+                                                  .signature = "s"},
+                                                 4, std::string(2000, 'x')));
+        small.settle();
+    }
+    EXPECT_THAT(small.log_lines(), Contains(HasSubstr("descriptors under way, 4 more wanted")));
+}
+
 class LongMessages : public testing::Test {
 protected:
     static constexpr std::size_t kBodyBytes = 20'000'000;
