@@ -23,7 +23,7 @@ constexpr std::size_t kAskedAtOnce = 64;
 constexpr std::size_t kReleasedAtOnce = 256;
 constexpr std::size_t kLookedAtAtOnce = 256;
 constexpr std::size_t kSearchedForAtOnce = 4;
-// In what costs about a nanosecond.
+// Of a search for circles, in the units of FairTurns: some nanoseconds each.
 constexpr std::size_t kCostPerStep = 32;
 // A sender stopped again within this time is no news for the log.
 constexpr auto kSameFlood = std::chrono::seconds(10);
@@ -45,15 +45,14 @@ Throttle::Throttle(BusState& state, PeerRetirer& retirer, HeldSenderHandler& han
 
 Throttle::Reading Throttle::hold(Peer& sender, Peer& receiver, const Room& message) {
     Held& record = held(sender);
-    const bool is_new = waits_.add(sender.id(), receiver.id());
+    waits_.add(sender.id(), receiver.id());
     if (record.beyond_share + message.bytes <= kCircleAllowance &&
         closes_circle(sender, receiver)) {
         record.beyond_share += message.bytes;
         return Reading::GoesOn;
     }
     record.wanted.grow_to(message);
-    stop_reading(sender, record);
-    if (is_new) log_throttled(sender, receiver);
+    if (stop_reading(sender, record)) log_throttled(sender, receiver);
     return Reading::Stopped;
 }
 
@@ -70,9 +69,8 @@ void Throttle::hold_for_bus(Peer& sender, const Room& wanted) {
     if (!record.waits_for_bus) {
         record.waits_for_bus = true;
         record.place_for_bus = for_bus_.insert(for_bus_.end(), sender.id());
-        log_throttled_by_bus(sender, wanted);
     }
-    stop_reading(sender, record);
+    if (stop_reading(sender, record)) log_throttled_by_bus(sender, wanted);
 }
 
 void Throttle::log_throttled_by_bus(const Peer& sender, const Room& wanted) {
@@ -106,11 +104,13 @@ Throttle::Held& Throttle::held(Peer& sender) {
     return place->second;
 }
 
-void Throttle::stop_reading(Peer& sender, Held& held) {
-    if (held.is_stopped) return;
+/// False: it is not read anyway.
+bool Throttle::stop_reading(Peer& sender, Held& held) {
+    if (held.is_stopped) return false;
     held.is_stopped = true;
     ++counts_.throttled;
     sender.stop_reading();
+    return true;
 }
 
 void Throttle::on_drained(const Peer& receiver) {
@@ -203,26 +203,33 @@ bool Throttle::is_waiting(PeerId sender, const Held& held) const {
     return !waits_.receivers_of(sender).empty() || held.waits_for_bus || held.waits_for_own;
 }
 
+/// The record stays until nothing is held any more: who is held again has never been read between.
 void Throttle::release(PeerId sender) {
     const auto record = held_.find(sender);
     if (record == held_.end()) return;
-    record->second.is_free = false;
-    if (is_waiting(sender, record->second)) return;
-    const auto since = record->second.since;
-    const bool was_stopped = record->second.is_stopped;
-    held_.erase(record);
+    Held& held = record->second;
+    held.is_free = false;
+    if (is_waiting(sender, held)) return;
     Peer* const peer = state_.peers.find(sender);
-    if (!peer || !was_stopped) return;
-    if (!handler_.on_room(*peer)) {
-        // It has not been read in between.
-        if (const auto again = held_.find(sender); again != held_.end())
-            again->second.since = since;
+    if (!peer || !held.is_stopped) {
+        held_.erase(record);
         return;
     }
-    peer->go_on_reading();
-    if (const auto waited = state_.loop.now() - since; waited > kSameFlood)
-        state_.log.info(kThrottleLog, "{} ({}) goes on after {} ms", peer->unique_name(),
-                        peer->describe(), milliseconds(waited));
+    held.wanted = {};
+    if (handler_.on_room(*peer)) go_on(*peer);
+}
+
+void Throttle::go_on(Peer& sender) {
+    const auto record = held_.find(sender.id());
+    if (record == held_.end()) return;
+    const auto waited = state_.loop.now() - std::exchange(record->second.since, state_.loop.now());
+    // What has gone beyond its share just now is remembered until it has left.
+    record->second.is_stopped = false;
+    if (!is_waiting(sender.id(), record->second)) held_.erase(record);
+    sender.go_on_reading();
+    if (waited > kSameFlood)
+        state_.log.info(kThrottleLog, "{} ({}) goes on after {} ms", sender.unique_name(),
+                        sender.describe(), milliseconds(waited));
 }
 
 void Throttle::let_go(const Peer& sender) {

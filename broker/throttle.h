@@ -140,13 +140,14 @@ private:
     Held& held(Peer& sender);
     void log_throttled(const Peer& sender, const Peer& receiver);
     void log_throttled_by_bus(const Peer& sender, const Room& wanted);
-    void stop_reading(Peer& sender, Held& held);
+    bool stop_reading(Peer& sender, Held& held);
     void settle(PeerId receiver);
     void settle_bus();
     void release_if_free(PeerId sender);
     [[nodiscard]] bool has_room_on_bus(const Peer& sender, const Room& wanted) const;
     [[nodiscard]] bool is_waiting(PeerId sender, const Held& held) const;
     void release(PeerId sender);
+    void go_on(Peer& sender);
     void leave_all(PeerId sender, Held& record);
     void end_the_dead(const std::vector<PeerId>& senders);
     [[nodiscard]] bool closes_circle(Peer& sender, const Peer& receiver) const;

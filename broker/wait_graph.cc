@@ -2,13 +2,13 @@
 #include "broker/wait_graph.h"
 
 #include <algorithm>
-#include <unordered_set>
 
 namespace buzon::broker {
 
 bool WaitGraph::add(PeerId sender, PeerId receiver) {
     const auto [edge, is_new] = edges_.try_emplace({sender, receiver});
     if (!is_new) return false;
+    forget_followers(sender, receiver);
     auto& receivers = receivers_of_[sender];
     edge->second.at = receivers.size();
     receivers.push_back(receiver);
@@ -20,6 +20,7 @@ bool WaitGraph::add(PeerId sender, PeerId receiver) {
 bool WaitGraph::remove(PeerId sender, PeerId receiver) {
     const auto edge = edges_.find({sender, receiver});
     if (edge == edges_.end()) return false;
+    forget_followers(sender, receiver);
     const auto queue = queues_.find(receiver);
     queue->second.erase(edge->second.place);
     if (queue->second.empty()) queues_.erase(queue);
@@ -69,20 +70,37 @@ std::vector<PeerId> WaitGraph::receivers_behind(PeerId after, std::size_t most) 
 }
 
 bool WaitGraph::leads_to(PeerId from, PeerId to) const {
-    std::vector<PeerId> reached{from};
-    std::unordered_set<PeerId> seen{from};
-    std::size_t followed = 0;
-    for (std::size_t i = 0; i < reached.size() && i < kMostExpanded; ++i) {
-        ++steps_;
-        if (waits(reached[i], to)) return true;
-        for (const PeerId next : receivers_of(reached[i])) {
-            if (++followed > kMostFollowed) break;
+    ++steps_;
+    if (waits(from, to)) return true;
+    // Who waits for nobody leads nowhere.
+    if (!receivers_of_.contains(from)) return false;
+    return followers_of(to).contains(from);
+}
+
+const std::unordered_set<PeerId>& WaitGraph::followers_of(PeerId to) const {
+    if (followers_ && followers_->to == to) return followers_->found;
+    followers_.emplace();
+    followers_->to = to;
+    auto& found = followers_->found;
+    std::vector<PeerId> reached{to};
+    std::size_t left = kMostFollowed;
+    for (std::size_t i = 0; i < reached.size() && left > 0; ++i) {
+        const auto queue = queues_.find(reached[i]);
+        if (queue == queues_.end()) continue;
+        for (const PeerId sender : queue->second) {
+            if (left == 0) break;
+            --left;
             ++steps_;
-            // Who waits for nobody leads nowhere.
-            if (!receivers_of(next).empty() && seen.insert(next).second) reached.push_back(next);
+            if (found.insert(sender).second) reached.push_back(sender);
         }
     }
-    return false;
+    return found;
+}
+
+/// The wait of `sender` for `receiver` comes or goes.
+void WaitGraph::forget_followers(PeerId sender, PeerId receiver) {
+    if (!followers_ || sender == followers_->to) return;
+    if (receiver == followers_->to || followers_->found.contains(receiver)) followers_.reset();
 }
 
 }  // namespace buzon::broker

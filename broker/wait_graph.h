@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who waits for room in whose queue: senders and receivers, each sender for any number of them.
-// Everything costs O(log n), however many wait, but leads_to(), which has a bound.
-// Senders stand in a queue in the order in which they came, or were sent back to its end.
+// Everything costs O(log n), however many wait, but leads_to(), which has a bound and remembers
+// what it has found: of all receivers of a broadcast it is asked whether they lead to the same
+// sender. Senders stand in a queue in the order in which they came, or were sent back to its end.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "broker/peer_id.h"
@@ -19,9 +21,8 @@ namespace buzon::broker {
 
 class WaitGraph {
 public:
-    /// leads_to() looks at so many of those who wait, and follows so many of their waits.
-    static constexpr std::size_t kMostExpanded = 128;
-    static constexpr std::size_t kMostFollowed = 1024;
+    /// leads_to() follows so many waits, from the end of the way to its beginning.
+    static constexpr std::size_t kMostFollowed = 4096;
 
     /// False: it waits there already.
     bool add(PeerId sender, PeerId receiver);
@@ -40,7 +41,8 @@ public:
     /// first on.
     [[nodiscard]] std::vector<PeerId> receivers_behind(PeerId after, std::size_t most) const;
     [[nodiscard]] std::size_t receiver_count() const { return queues_.size(); }
-    /// Whether `from` waits for `to`, perhaps through others. A long way may not be found.
+    /// Whether `from` waits for `to`, perhaps through others. Among very many that wait for `to`
+    /// not all ways are found.
     [[nodiscard]] bool leads_to(PeerId from, PeerId to) const;
     /// What leads_to() has looked at so far: its cost, as a number to test.
     [[nodiscard]] std::uint64_t steps() const { return steps_; }
@@ -63,10 +65,20 @@ private:
         std::size_t at = 0;  // in receivers_of_
         std::list<PeerId>::iterator place;
     };
+    /// Who waits for `to`, perhaps through others, as far as leads_to() has looked. A wait of `to`
+    /// itself changes nothing in that.
+    struct Followers {
+        PeerId to{};
+        std::unordered_set<PeerId> found;
+    };
+
+    [[nodiscard]] const std::unordered_set<PeerId>& followers_of(PeerId to) const;
+    void forget_followers(PeerId sender, PeerId receiver);
 
     std::unordered_map<Wait, Edge, WaitHash> edges_;
     std::unordered_map<PeerId, std::vector<PeerId>> receivers_of_;
     std::map<PeerId, std::list<PeerId>> queues_;
+    mutable std::optional<Followers> followers_;
     mutable std::uint64_t steps_ = 0;
 };
 

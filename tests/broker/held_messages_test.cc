@@ -165,6 +165,21 @@ TEST_F(Held, AMessageLongerThanTheRoomWaitsInsteadOfBeingRefused) {
     EXPECT_THAT(other.client.take_all(), IsEmpty());
 }
 
+TEST_F(Held, ATryThatFindsTheRoomTakenByAnotherIsNotANewStop) {
+    auto filler = signals_to(receiver_);
+    filler.add(350'000);
+    EXPECT_TRUE(filler.send());
+    auto first = signals_to(receiver_), second = signals_to(receiver_);
+    for (Sender* const each : {&first, &second}) {
+        each->add(350'000);
+        EXPECT_TRUE(each->send());
+    }
+    EXPECT_EQ(bus_.broker().throttle().counts().throttled, 2U);
+    EXPECT_EQ(drain(receiver_).size(), 3U);
+    EXPECT_EQ(bus_.broker().throttle().counts().throttled, 2U);
+    EXPECT_EQ(bus_.broker().throttle().size(), 0U);
+}
+
 TEST_F(Held, ABroadcastReachesEachSubscriberOnceAlthoughTheyReadAtDifferentTimes) {
     auto quick = subscriber(), slow = subscriber();
     auto sender = broadcasts();
