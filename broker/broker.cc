@@ -60,7 +60,8 @@ Broker::Broker(bus::EventLoop& loop,
       reload_(state_, delivery_, source, *this),
       succession_(state_),
       reply_timer_(loop, [this] { expire_replies(); }),
-      connect_timer_(loop, [this] { enter_those_due(); }) {
+      connect_timer_(loop, [this] { enter_those_due(); }),
+      waiting_room_(loop) {
     state_.replies.set_limits(reply_limits(state_.settings.limits));
 }
 

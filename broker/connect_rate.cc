@@ -31,7 +31,7 @@ void ConnectRate::take_turn(Program& program, bus::TimePoint now) {
 std::optional<Arrival> ConnectRate::pass(Arrival arrival, std::uint32_t rate, bus::TimePoint now) {
     if (rate == 0) return arrival;
     if (programs_.size() >= std::max(forget_at_, kLeastToForgetAt)) forget_the_slow(now);
-    Program& program = programs_[key_of(arrival)];
+    Program& program = programs_.try_emplace(key_of(arrival), loop_, *this).first->second;
     program.rate = rate;
     if (program.waiting.empty()) {
         if (program.next <= now) {
@@ -48,8 +48,7 @@ std::optional<Arrival> ConnectRate::pass(Arrival arrival, std::uint32_t rate, bu
 std::optional<Arrival> ConnectRate::take_due(bus::TimePoint now) {
     if (due_.empty() || due_.begin()->first > now) return std::nullopt;
     Program& program = *due_.extract(due_.begin()).value().second;
-    std::optional<Arrival> arrival(std::move(program.waiting.front()));
-    program.waiting.pop_front();
+    std::optional<Arrival> arrival(program.waiting.take_front());
     --size_;
     take_turn(program, now);
     if (!program.waiting.empty()) due_.emplace(program.next, &program);
@@ -68,11 +67,16 @@ Arrival ConnectRate::drop_newest() {
             return left.second->waiting.size() < right.second->waiting.size();
         });
     Program& program = *heaviest->second;
-    Arrival newest = std::move(program.waiting.back());
-    program.waiting.pop_back();
+    Arrival newest = program.waiting.take_back();
     --size_;
     if (program.waiting.empty()) due_.erase(heaviest);
     return newest;
+}
+
+/// One of those who wait has left; the others keep their turns.
+void ConnectRate::on_hang_up(Program& program) {
+    --size_;
+    if (program.waiting.empty()) due_.erase({program.next, &program});
 }
 
 void ConnectRate::set_rate(Program& program, bus::TimePoint now, std::uint32_t rate) {

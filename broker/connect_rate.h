@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How fast programs may connect. Whoever connects faster is neither refused nor read: its
-// connections wait for their turn, while those of others come in.
+// connections wait for their turn, while those of others come in; or until they hang up.
 // A program may make at once what it has not made in the last seconds (kBurst), and then so many a
 // second. Programs are remembered until that makes no difference any more.
 // Bounded by its user, with drop_newest(). Times are of the loop's clock.
@@ -9,13 +9,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <set>
 #include <utility>
 
 #include "broker/arrival.h"
+#include "broker/watched_arrivals.h"
 #include "bus/base/event_loop.h"
 
 namespace buzon::broker {
@@ -25,7 +25,8 @@ public:
     /// What is not used in that time can be used later.
     static constexpr std::chrono::seconds kBurst{10};
 
-    ConnectRate() = default;
+    /// Those who wait are watched by `loop`.
+    explicit ConnectRate(bus::EventLoop& loop) : loop_(loop) {}
     ConnectRate(const ConnectRate&) = delete;
     ConnectRate& operator=(const ConnectRate&) = delete;
     ConnectRate(ConnectRate&&) = delete;
@@ -56,8 +57,7 @@ public:
     template <typename Visitor>
     void for_each(Visitor&& visit) const {
         for (const auto& [due, program] : due_)
-            for (const Arrival& arrival : program->waiting)
-                visit(arrival);
+            program->waiting.for_each(visit);
     }
     /// Programs that are remembered.
     [[nodiscard]] std::size_t programs() const { return programs_.size(); }
@@ -65,16 +65,21 @@ public:
 private:
     using Key = std::pair<UserId, PrincipalKey>;
     struct Program {
+        Program(bus::EventLoop& loop, ConnectRate& owner)
+            : waiting(loop, [this, &owner] { owner.on_hang_up(*this); }) {}
+
         /// When the first of `waiting`, or the next that comes, has its turn.
         bus::TimePoint next{};
         std::uint32_t rate = 0;
-        std::deque<Arrival> waiting;
+        WatchedArrivals waiting;
     };
 
     static void take_turn(Program& program, bus::TimePoint now);
     void set_rate(Program& program, bus::TimePoint now, std::uint32_t rate);
+    void on_hang_up(Program& program);
     void forget_the_slow(bus::TimePoint now);
 
+    bus::EventLoop& loop_;
     std::map<Key, Program> programs_;
     /// Those that have somebody waiting, by `next`.
     std::set<std::pair<bus::TimePoint, Program*>> due_;

@@ -11,16 +11,12 @@ std::optional<Arrival> WaitingRoom::add(Arrival arrival, std::size_t most) {
     if (waiting_.size() <= most) return std::nullopt;
     std::unordered_map<const Account*, std::size_t> counts;
     const Account* heaviest = nullptr;
-    for (const Arrival& each : waiting_) {
+    waiting_.for_each([&](const Arrival& each) {
         const std::size_t count = ++counts[&each.principal()];
         if (!heaviest || count > counts[heaviest]) heaviest = &each.principal();
-    }
-    auto place = waiting_.end() - 1;
-    while (&place->principal() != heaviest)
-        --place;
-    std::optional<Arrival> leaving(std::move(*place));
-    waiting_.erase(place);
-    return leaving;
+    });
+    return waiting_.take_last(
+        [heaviest](const Arrival& each) { return &each.principal() == heaviest; });
 }
 
 }  // namespace buzon::broker

@@ -57,7 +57,8 @@ protected:
     AccountTree tree_{limits()};
     const bus::Guid guid_ = bus::generate_guid();
     bus::TimePoint now_{std::chrono::hours(1)};
-    ConnectRate rate_;
+    bus::EventLoop loop_{[this] { return now_; }};
+    ConnectRate rate_{loop_};
 };
 
 TEST_F(ConnectRateTest, LetsABurstInAndThenSoManyASecond) {
@@ -149,6 +150,51 @@ TEST(ConnectRateOfABus, DelaysWhoConnectsTooFastAndNobodyIsLost) {
     later.authenticate();
     later.call("Hello");
     EXPECT_EQ(later.next_reply().type, bus::MessageType::MethodReturn);
+}
+
+TEST(ConnectRateOfABus, WhoHangsUpWaitsNoMore) {
+    TestBroker bus("", tests::kAllowAll, "<limit name='max_connections_per_second'>1</limit>");
+    for (int i = 0; i < 11; ++i)
+        RawClient::on(bus);
+    bus.settle();
+    const auto connections = [&] { return bus.state().accounts.bus().held(Resource::Connections); };
+    const auto before = connections();
+    std::vector<RawClient> waiting;
+    for (int i = 0; i < 50; ++i) {
+        waiting.emplace_back(bus);
+        waiting.back().send_text("\0AUTH\r\n");
+    }
+    bus.settle();
+    EXPECT_EQ(bus.broker().waiting_count(), 50U);
+    for (int i = 0; i < 49; ++i)
+        waiting[static_cast<std::size_t>(i)].close();
+    bus.settle();
+    EXPECT_EQ(bus.broker().waiting_count(), 1U);
+    EXPECT_EQ(connections(), before + 1);
+    bus.advance(1s);
+    EXPECT_EQ(bus.state().peers.incomplete_count(), 1U) << "nobody's turn is lost to the dead";
+    EXPECT_EQ(bus.broker().waiting_count(), 0U);
+
+    waiting[49].close();
+    bus.settle();
+    RawClient next(bus);
+    next.close();
+    bus.settle();
+    EXPECT_EQ(bus.broker().waiting_count(), 0U);
+    bus.advance(5s);
+    EXPECT_EQ(bus.state().peers.incomplete_count(), 0U);
+}
+
+TEST(ConnectRateOfABus, WhoHangsUpHalfWaits) {
+    TestBroker bus("", tests::kAllowAll, "<limit name='max_connections_per_second'>1</limit>");
+    for (int i = 0; i < 11; ++i)
+        RawClient::on(bus);
+    RawClient half(bus);
+    ::shutdown(half.socket(), SHUT_WR);
+    EXPECT_FALSE(half.is_closed());
+    EXPECT_EQ(bus.broker().waiting_count(), 1U);
+    for (int i = 0; i < 10; ++i)
+        EXPECT_FALSE(bus.turn()) << "that does not keep the loop awake";
 }
 
 TEST(ConnectRateOfABus, RefusesWhatExceedsTheBound) {

@@ -30,7 +30,8 @@ protected:
 
     AccountTree tree_{limits()};
     const bus::Guid guid_ = bus::generate_guid();
-    WaitingRoom room_;
+    bus::EventLoop loop_;
+    WaitingRoom room_{loop_};
 };
 
 TEST_F(WaitingRoomTest, GivesBackInTheOrderOfArrival) {
