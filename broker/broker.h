@@ -92,6 +92,8 @@ public:
     [[nodiscard]] std::size_t waiting_count() const {
         return waiting_room_.size() + waiting_room_.too_fast().size();
     }
+    /// Bytes that have been read of those who are not read on: charged to nobody, see ReadArena.
+    [[nodiscard]] std::size_t read_ahead_bytes() const { return arena_.aside(); }
     /// Messages that the bus itself has written: their last serial.
     [[nodiscard]] std::uint32_t driver_messages() const { return delivery_.last_serial(); }
 

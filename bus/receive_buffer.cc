@@ -68,15 +68,15 @@ std::span<std::byte> ReceiveBuffer::restore_pending() {
     if (view_.empty()) view_ = arena.first(0);
     assert(view_.size() <= ReadArena::kReadBytes);
     return arena.subspan(static_cast<std::size_t>(view_.data() - arena.data()) + view_.size(),
-                         ReadArena::kReadBytes);
+                         arena_->read_bytes());
 }
 
 void ReceiveBuffer::unpark() {
-    if (pending_bytes_ == 0) return;
+    if (aside_.bytes() == 0) return;
     const std::span<std::byte> arena = arena_->whole();
-    std::memcpy(arena.data(), pending_->data(), pending_bytes_);
-    view_ = arena.first(pending_bytes_);
-    pending_bytes_ = 0;
+    std::memcpy(arena.data(), pending_->data(), aside_.bytes());
+    view_ = arena.first(aside_.bytes());
+    aside_.release();
     pending_ = nullptr;
 }
 
@@ -84,7 +84,7 @@ void ReceiveBuffer::park() {
     if (!view_.empty()) {
         pending_ = pool_->take(view_.size());
         std::memcpy(pending_->data(), view_.data(), view_.size());
-        pending_bytes_ = view_.size();
+        aside_ = ReadArena::Aside(*arena_, view_.size());
     }
     view_ = {};
 }

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "bus/base/block_pool.h"
@@ -24,15 +25,55 @@
 
 namespace buzon::bus {
 
-/// The memory that a loop reads into. One for all connections.
+/// The memory that a loop reads into. One for all connections, which it outlives.
+/// What a read brings of one that is not read on has to be put aside, and is charged to nobody. So
+/// reads take little while much has been put aside: that bounds it for all together.
 class ReadArena {
 public:
-    /// The most that one read takes from a socket.
+    /// The most that one read takes from a socket, and while more than kMuchAside is put aside.
     static constexpr std::size_t kReadBytes = 64 * 1024;
+    static constexpr std::size_t kSmallReadBytes = 4 * 1024;
+    static constexpr std::size_t kMuchAside = std::size_t{32} << 20;
+
+    /// Bytes of one connection that have been put aside: counted while this lives.
+    class Aside {
+    public:
+        Aside() = default;
+        Aside(ReadArena& arena, std::size_t bytes) : arena_(&arena), bytes_(bytes) {
+            arena.aside_ += bytes;
+        }
+        Aside(Aside&& other) noexcept
+            : arena_(other.arena_), bytes_(std::exchange(other.bytes_, 0)) {}
+        Aside& operator=(Aside&& other) noexcept {
+            release();
+            arena_ = other.arena_;
+            bytes_ = std::exchange(other.bytes_, 0);
+            return *this;
+        }
+        Aside(const Aside&) = delete;
+        Aside& operator=(const Aside&) = delete;
+        ~Aside() { release(); }
+
+        void release() {
+            if (bytes_ > 0) arena_->aside_ -= std::exchange(bytes_, 0);
+        }
+        [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+    private:
+        ReadArena* arena_ = nullptr;
+        std::size_t bytes_ = 0;
+    };
 
     [[nodiscard]] std::span<std::byte> whole() { return bytes_; }
+    /// For the next read.
+    [[nodiscard]] std::size_t read_bytes() const {
+        return aside_ > kMuchAside ? kSmallReadBytes : kReadBytes;
+    }
+    /// Put aside for all connections.
+    [[nodiscard]] std::size_t aside() const { return aside_; }
 
 private:
+    std::size_t aside_ = 0;
     // Left-over bytes of a connection, never more than one read, stand in front of the new ones.
     std::vector<std::byte> bytes_ = std::vector<std::byte>(2 * kReadBytes);
 };
@@ -83,13 +124,13 @@ public:
 
     /// Half a message, or descriptors without one, are waiting for more.
     [[nodiscard]] bool is_mid_message() const {
-        return !view_.empty() || pending_bytes_ > 0 || large_.has_value();
+        return !view_.empty() || aside_.bytes() > 0 || large_.has_value();
     }
     [[nodiscard]] std::size_t waiting_descriptors() const { return descriptors_.size(); }
     /// The whole length of a message that has come in part, if it is a large one; else what is
     /// held.
     [[nodiscard]] std::size_t wanted_bytes() const {
-        return large_ ? large_->total : pending_bytes_;
+        return large_ ? large_->total : aside_.bytes();
     }
     /// Memory held for this connection between turns.
     [[nodiscard]] std::size_t held_bytes() const;
@@ -117,7 +158,7 @@ private:
     BlockPool* pool_;
     std::span<const std::byte> view_;
     Ref<Block> pending_;
-    std::size_t pending_bytes_ = 0;
+    ReadArena::Aside aside_;  // the bytes in pending_
     std::optional<LargeMessage> large_;
     std::vector<FileDescriptor> descriptors_;
     HeaderError header_error_{};

@@ -96,6 +96,9 @@ void BusMetrics::write_present(OpenMetricsWriter& out) const {
     };
     for (const auto& [name, help, value] : rows)
         out.write({name, Type::Gauge, help}, value);
+    out.write({"buzon_read_ahead_bytes", Type::Gauge,
+               "What has been read of senders that are not read on.", "bytes"},
+              broker_.read_ahead_bytes());
 }
 
 void BusMetrics::write_connections(OpenMetricsWriter& out) const {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <list>
 #include <string>
 #include <vector>
 
@@ -154,6 +155,33 @@ TEST_F(Stream, LeftOverMessagesSurviveBeingParked) {
     const auto message = buffer_.next(limits_);
     ASSERT_TRUE(message && *message);
     EXPECT_EQ((*message)->header().serial, 2U);
+}
+
+TEST_F(Stream, ReadsTakeLittleWhileMuchHasBeenPutAside) {
+    Bytes all;
+    while (all.size() < ReadArena::kReadBytes) {
+        const Bytes next = message(1, 1000);
+        all.insert(all.end(), next.begin(), next.end());
+    }
+    const auto read_and_put_aside = [&](ReceiveBuffer& buffer) {
+        send(all);
+        EXPECT_TRUE(buffer.fill(ours_.get(), limits_));
+        const std::size_t bytes = buffer.unread().size();
+        buffer.park();
+        return bytes;
+    };
+    {
+        std::list<ReceiveBuffer> many;
+        while (arena_.aside() <= ReadArena::kMuchAside) {
+            ASSERT_LT(many.size(), 10'000U);
+            EXPECT_GT(read_and_put_aside(many.emplace_back(arena_, pool_)),
+                      ReadArena::kSmallReadBytes);
+        }
+        EXPECT_EQ(read_and_put_aside(many.emplace_back(arena_, pool_)), ReadArena::kSmallReadBytes);
+        EXPECT_LE(arena_.aside(), ReadArena::kMuchAside + 2 * ReadArena::kReadBytes);
+    }
+    EXPECT_EQ(arena_.aside(), 0U);
+    EXPECT_GT(read_and_put_aside(buffer_), ReadArena::kSmallReadBytes);
 }
 
 TEST_F(Stream, ReportsABrokenHeaderAfterTheMessagesBeforeIt) {

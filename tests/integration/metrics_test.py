@@ -139,6 +139,7 @@ class Figures(MetricsTestCase):
         self.assertEqual(value_of(samples, "buzon_throttled_total"), 1)
         self.assertEqual(value_of(samples, "buzon_throttled_senders"), 1)
         self.assertGreater(value_of(samples, "buzon_held_bytes"), BOUND / 4)
+        self.assertGreater(value_of(samples, "buzon_read_ahead_bytes"), 0)
         self.assertGreaterEqual(value_of(samples, "buzon_peak_queue_bytes"), BOUND / 4)
         self.assertLess(value_of(samples, "buzon_held_bytes"),
                         value_of(samples, "buzon_limit_bytes"))
@@ -151,7 +152,7 @@ class Figures(MetricsTestCase):
         samples = self.scrape()
         self.assertEqual(value_of(samples, "buzon_throttled_senders"), 0)
         self.assertEqual(value_of(samples, "buzon_held_bytes"), 0)
-
+        self.assertEqual(value_of(samples, "buzon_read_ahead_bytes"), 0)
 
     def programs(self, name):
         """{pid: (labels, value)}"""
