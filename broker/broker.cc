@@ -59,7 +59,7 @@ Broker::Broker(bus::EventLoop& loop,
       dispatcher_(state_, pool_, judge_, delivery_, driver_, *this),
       reload_(state_, delivery_, source, *this),
       succession_(state_),
-      reply_timer_(loop, [this] { expire_replies(); }),
+      reply_timeouts_(state_, delivery_),
       connect_timer_(loop, [this] { enter_those_due(); }),
       waiting_room_(loop) {
     state_.replies.set_limits(reply_limits(state_.settings.limits));
@@ -197,7 +197,7 @@ void Broker::on_authenticated(Peer& peer) {
 
 void Broker::on_message(Peer& peer, const bus::Message& message) {
     dispatcher_.dispatch(peer, message);
-    if (!reply_timer_.is_armed() && state_.settings.limits.reply_timeout) watch_reply_timeouts();
+    reply_timeouts_.on_call();
 }
 
 void Broker::on_violation(Peer& peer, std::string_view what) {
@@ -239,20 +239,6 @@ void Broker::remove(Peer& peer) {
     let_in();
 }
 
-void Broker::watch_reply_timeouts() {
-    reply_timer_.disarm();
-    if (const auto deadline = state_.replies.next_deadline()) reply_timer_.arm(*deadline);
-}
-
-void Broker::expire_replies() {
-    state_.replies.expire(state_.loop.now(), [this](const AwaitedReply& awaited) {
-        if (Peer* caller = state_.peers.find(awaited.caller))
-            delivery_.send_error(*caller, awaited.serial, bus::error_name::kNoReply,
-                                 "Message did not receive a reply (timeout by message bus)");
-    });
-    watch_reply_timeouts();
-}
-
 void Broker::apply(Settings settings) {
     const auto former = std::exchange(state_.settings, std::move(settings));
     state_.names.follow(state_.settings.policy->vocabulary());
@@ -262,7 +248,7 @@ void Broker::apply(Settings settings) {
     bound_all_queues(state_);
     environment_.port_pools = state_.port_pools;
     state_.replies.set_limits(reply_limits(state_.settings.limits));
-    watch_reply_timeouts();
+    reply_timeouts_.on_new_limits();
     succession_.begin(former.policy);
     waiting_room_.too_fast().set_rates(state_.loop.now(), [this](UserId user) {
         return state_.limits_for(static_cast<uid_t>(user)).max_connections_per_second;

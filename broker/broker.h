@@ -25,6 +25,7 @@
 #include "broker/port_writes.h"
 #include "broker/quota/principal.h"
 #include "broker/reload.h"
+#include "broker/reply_timeouts.h"
 #include "broker/throttle.h"
 #include "broker/waiting_room.h"
 #include "bus/auth_server.h"
@@ -141,8 +142,6 @@ private:
     /// Those who wait, as far as there is room now.
     void let_in();
     void serve(Arrival arrival);
-    void watch_reply_timeouts();
-    void expire_replies();
 
     FairTurns turns_;
     PortWrites writes_;
@@ -163,7 +162,7 @@ private:
     Reload reload_;
     PolicySuccession succession_;
     ReloadObserver* reload_observer_ = nullptr;
-    bus::Timer reply_timer_;
+    ReplyTimeouts reply_timeouts_;
     bus::Timer connect_timer_;
     WaitingRoom waiting_room_;
     std::optional<TurnAudit> audit_;

@@ -73,9 +73,13 @@ std::optional<AwaitedReply> ReplyTracker::take_first_of_callee(PeerId callee) {
     return std::nullopt;
 }
 
-std::optional<AwaitedReply> ReplyTracker::take_first_expired(TimePoint now) {
+bool ReplyTracker::is_any_expired(TimePoint now) const {
     const auto deadline = next_deadline();
-    if (!deadline || *deadline > now) return std::nullopt;
+    return deadline && *deadline <= now;
+}
+
+std::optional<AwaitedReply> ReplyTracker::take_first_expired(TimePoint now) {
+    if (!is_any_expired(now)) return std::nullopt;
     return end(all_.first);
 }
 

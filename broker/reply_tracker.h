@@ -74,11 +74,16 @@ public:
         while (!forget_callee(callee, count_of_callee(callee) + 1, visit)) {
         }
     }
-    /// `visit(const AwaitedReply&)` for each call that is over its time, oldest first.
+    /// `visit(const AwaitedReply&)` for each call that is over its time, oldest first; for `most`
+    /// of them. True: there are no more.
     template <typename Visit>
-    void expire(TimePoint now, Visit&& visit) {
-        while (const auto awaited = take_first_expired(now))
+    bool expire(TimePoint now, std::size_t most, Visit&& visit) {
+        for (; most > 0; --most) {
+            const auto awaited = take_first_expired(now);
+            if (!awaited) return true;
             visit(*awaited);
+        }
+        return !is_any_expired(now);
     }
     /// When to call expire() next; nothing while nobody waits or nothing ever expires.
     [[nodiscard]] std::optional<TimePoint> next_deadline() const;
@@ -125,6 +130,7 @@ private:
     AwaitedReply end(std::uint32_t call);
     AwaitedReply end(std::uint32_t call, std::uint64_t hash);
     std::optional<AwaitedReply> take_first_of_callee(PeerId callee);
+    [[nodiscard]] bool is_any_expired(TimePoint now) const;
     std::optional<AwaitedReply> take_first_expired(TimePoint now);
 
     bus::HashSeed seed_;

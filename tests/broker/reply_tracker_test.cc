@@ -29,7 +29,7 @@ protected:
     }
     std::vector<AwaitedReply> expire() {
         std::vector<AwaitedReply> ended;
-        replies.expire(now, [&](const AwaitedReply& reply) { ended.push_back(reply); });
+        replies.expire(now, 1000, [&](const AwaitedReply& reply) { ended.push_back(reply); });
         return ended;
     }
 
@@ -147,6 +147,18 @@ TEST_F(Expire, EndsTheOldestCallsFirst) {
     EXPECT_EQ(expire(), (std::vector<AwaitedReply>{{kAnn, kBob, 1}, {kCat, kBob, 2}}));
     EXPECT_EQ(replies.next_deadline(), start + 180ms);
     EXPECT_FALSE(replies.take({kAnn, kBob, 1}));
+}
+
+TEST_F(Expire, EndsNoMoreThanIsAskedFor) {
+    replies.set_limits({.max_replies_per_caller = 9, .timeout = 100ms});
+    for (std::uint32_t serial = 1; serial <= 3; ++serial)
+        ASSERT_TRUE(expect(kAnn, kBob, serial));
+    const auto ignore = [](const AwaitedReply&) {};
+    EXPECT_TRUE(replies.expire(now + 99ms, 2, ignore)) << "none is over its time";
+    EXPECT_FALSE(replies.expire(now + 100ms, 2, ignore));
+    EXPECT_EQ(replies.size(), 1U);
+    EXPECT_TRUE(replies.expire(now + 100ms, 1, ignore));
+    EXPECT_EQ(replies.size(), 0U);
 }
 
 TEST_F(Expire, CountsANewTimeoutFromTheStartOfTheCall) {

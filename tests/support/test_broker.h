@@ -126,9 +126,11 @@ public:
     }
     bool turn() { return loop_.turn(std::chrono::nanoseconds(0)); }
     void advance(std::chrono::milliseconds time) {
-        now_ += time;
+        pass(time);
         settle();
     }
+    /// The same without a turn.
+    void pass(std::chrono::milliseconds time) { now_ += time; }
     [[nodiscard]] const broker::BusState& state() const { return broker_.state(); }
     [[nodiscard]] const std::vector<std::string>& log_lines() const { return log_lines_; }
     broker::Broker& broker() { return broker_; }
