@@ -42,6 +42,13 @@ void watch(BusConnection& bus, const Options& options) {
     }
 }
 
+/// Who watches sees the names of processes a second later.
+void show(BusConnection& bus, const Options& options) {
+    QuotaReport report = ask_for_quotas(bus);
+    wait_for_process_names(bus, report);
+    fmt::print("{}", render(report, options));
+}
+
 }  // namespace
 
 int run_quota(const Options& options) {
@@ -49,7 +56,7 @@ int run_quota(const Options& options) {
     if (options.watch || options.count > 0)
         watch(bus, options);
     else
-        fmt::print("{}", render(ask_for_quotas(bus), options));
+        show(bus, options);
     return 0;
 }
 

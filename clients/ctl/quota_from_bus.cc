@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // org.buzon.Quota1 of the bus, asked and read. What comes back is checked: it may be another bus.
+#include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -146,7 +149,27 @@ void ask_for_accounts(BusConnection& bus, QuotaReport& report) {
     }
 }
 
+std::size_t count_nameless(const QuotaReport& report) {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        report.accounts,
+        [](const QuotaAccount& account) { return account.pid != 0 && account.process.empty(); }));
+}
+
 }  // namespace
+
+void wait_for_process_names(BusConnection& bus, QuotaReport& report) {
+    constexpr int kMostTries = 5;
+    constexpr auto kPause = std::chrono::milliseconds(10);
+    std::size_t before = 0;
+    std::size_t nameless = count_nameless(report);
+    // Some are never found out: their process is gone, or somewhere else.
+    for (int i = 0; i < kMostTries && nameless > 0 && (i < 2 || nameless < before); ++i) {
+        std::this_thread::sleep_for(kPause);
+        report.accounts.clear();
+        ask_for_accounts(bus, report);
+        before = std::exchange(nameless, count_nameless(report));
+    }
+}
 
 QuotaReport ask_for_quotas(BusConnection& bus) {
     QuotaReport report;

@@ -17,6 +17,7 @@ namespace buzon::clients {
 namespace {
 
 constexpr std::string_view kBytes = "bytes";
+constexpr std::string_view kProcessByInode = "process with pidfd inode";
 
 struct ResourceColumn {
     std::string_view resource;
@@ -43,6 +44,8 @@ std::string mark_of(const QuotaThrottled& throttled) {
 
 std::string label_of(const QuotaAccount& account) {
     if (account.state == "estate") return "left by closed connections";
+    // By its number nobody knows it; the next columns say which it is.
+    if (account.name.starts_with(kProcessByInode)) return "process";
     if (!account.name.empty()) return escape_controls(account.name);
     if (account.level != "connection") return account.level;
     return account.state == "closed" ? "(closed)" : "(no name yet)";
@@ -67,8 +70,9 @@ public:
 private:
     void add(const QuotaAccount& account, std::size_t depth) {
         Row row{std::string(2 * depth, ' ') + label_of(account)};
-        row.push_back(account.pid == 0 ? Json() : Json(account.pid));
-        row.push_back(account.process.empty() ? Json() : Json(escape_controls(account.process)));
+        const QuotaAccount& process = process_of(account);
+        row.push_back(process.pid == 0 ? Json() : Json(process.pid));
+        row.push_back(process.process.empty() ? Json() : Json(escape_controls(process.process)));
         for (const auto& [resource, header] : kShown) {
             const auto held = account.held(resource);
             row.push_back(resource == kBytes ? Json(bytes_text(held)) : Json(held));
@@ -78,6 +82,14 @@ private:
         table_.add(std::move(row));
         for (const QuotaAccount* child : children_[account.id])
             add(*child, depth + 1);
+    }
+
+    /// All connections of a process have the same; a cgroup has several.
+    const QuotaAccount& process_of(const QuotaAccount& account) {
+        if (!account.name.starts_with("process ")) return account;
+        for (const QuotaAccount* child : children_[account.id])
+            if (child->pid != 0) return *child;
+        return account;
     }
 
     Table& table_;

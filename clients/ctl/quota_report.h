@@ -83,6 +83,10 @@ struct QuotaReport {
 /// Errors: UsageError of a bus that has no quotas, sdbus::Error.
 [[nodiscard]] QuotaReport ask_for_quotas(BusConnection& bus);
 
+/// The bus looks up what processes are called once somebody has asked for accounts: asks again, for
+/// a twentieth of a second at most. Some have no name after that.
+void wait_for_process_names(BusConnection& bus, QuotaReport& report);
+
 struct QuotaLayout {
     bool has_header = true;
     std::size_t max_width = 0;    // 0: no limit

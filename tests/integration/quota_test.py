@@ -178,6 +178,9 @@ class Ctl(QuotaTestCase):
         (queue,) = [line for line in lines if line.startswith(f"{receiver.name} ")]
         self.assertIn(f"{sender.name} ", queue)
         self.assertIn("Throttled=", lines[-1])
+        (process,) = [line.split() for line in lines if line.startswith("    process ")
+                      and line.split()[1] == str(os.getpid())]
+        self.assertRegex(process[2], "python")
 
     def test_json(self):
         sender, receiver, _ = self.flood()
