@@ -16,7 +16,7 @@ namespace {
 // A sender goes on when there is room for so much; a longer message may stop it again.
 constexpr std::size_t kRoomToGoOn = 64 * 1024;
 // How often receivers are looked at that others wait for.
-constexpr auto kWatchInterval = std::chrono::seconds(1);
+constexpr bus::Duration kWatchInterval = std::chrono::seconds(1);
 // Of those who wait for one queue, or for the bus, so many are asked at once; so many go on at
 // once; so many are looked at for being stuck, and for so few of them all queues are searched.
 constexpr std::size_t kAskedAtOnce = 64;

@@ -208,7 +208,9 @@ void EventLoop::run_left_over_tasks() {
 }
 
 void EventLoop::fire_timers() {
-    while (!timers_.empty() && timers_.begin()->first <= now()) {
+    // One that is armed again for a time that has come fires in the next turn at the latest.
+    for (auto left = timers_.size(); left > 0; --left) {
+        if (timers_.empty() || timers_.begin()->first > now()) return;
         Timer& due = *timers_.begin()->second;
         due.disarm();
         due.on_due_();

@@ -75,7 +75,9 @@ protected:
         return client;
     }
 
-    TestBroker bus_{"<limit name='max_outgoing_bytes'>400000</limit>"};
+    TestBroker bus_{
+        "<limit name='max_outgoing_bytes'>400000</limit>"
+        "<limit name='max_connections_per_user'>1000</limit>"};
     RawClient sender_ = RawClient::on(bus_);
 };
 
@@ -168,6 +170,28 @@ TEST_F(Flood, HoweverManyWaitForAQueueFewAreAskedInATurnAndAllGoOn) {
     }
     EXPECT_EQ(received, kMessages * crowd.size());
     EXPECT_FALSE(receiver.is_closed());
+}
+
+TEST_F(Flood, ManyThatWaitAreLookedAtAllTheTimeAndTheLoopSleepsBetween) {
+    auto stalled = RawClient::on(bus_);
+    flood_one_way(sender_, stalled);
+    std::vector<RawClient> crowd;
+    for (int i = 0; i < 600; ++i) {
+        crowd.push_back(RawClient::on(bus_));
+        for (int sent = 0; sent < 3; ++sent)
+            crowd.back().call_peer(stalled.name(), std::string(2000, 'x'),
+                                   bus::kFlagNoReplyExpected);
+        bus_.settle();
+    }
+    ASSERT_GT(bus_.broker().throttle().size(), 512U);
+    for (int i = 0; i < 100; ++i) {
+        bus_.pass(10ms);
+        EXPECT_LE(bus_.settle(), 3);
+    }
+    EXPECT_TRUE(is_on_the_bus(stalled));
+    for (int i = 0; i < 25; ++i)
+        bus_.advance(1s);
+    EXPECT_FALSE(is_on_the_bus(stalled));
 }
 
 TEST_F(Flood, AReceiverThatTakesNothingForLongIsDisconnectedAndTheSenderGoesOn) {

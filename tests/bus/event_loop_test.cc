@@ -87,8 +87,22 @@ TEST_F(Loop, ATimerMayBeArmedAgainFromItsCallback) {
         if (++fired < 3) timer.arm(now_);
     });
     timer.arm(now_);
-    turn();
+    for (int i = 0; i < 3; ++i)
+        turn();
     EXPECT_EQ(fired, 3);
+}
+
+TEST_F(Loop, ATimerThatIsAlwaysArmedForNowDoesNotKeepATurnFromEnding) {
+    int fired = 0;
+    Timer timer(loop_, [&] {
+        ++fired;
+        timer.arm(now_);
+    });
+    timer.arm(now_);
+    turn();
+    EXPECT_EQ(fired, 1);
+    turn();
+    EXPECT_EQ(fired, 2);
 }
 
 TEST_F(Loop, ASourceRemovedByAnotherIsNotCalledInTheSameTurn) {
