@@ -33,7 +33,10 @@ void PortWrites::run_task() {
         port.run_task();
         bytes += before - std::min(before, port.queued_bytes());
     }
-    if (!spread_.empty()) loop_.in_next_turn(next_turn_);
+    if (spread_.empty()) return;
+    // Whoever has come back meanwhile, as there was more, is no reason to go on in this turn.
+    LoopTask::unlink();
+    loop_.in_next_turn(next_turn_);
 }
 
 }  // namespace buzon::broker

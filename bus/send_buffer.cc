@@ -102,7 +102,7 @@ Result<FlushStatus, int> SendBuffer::flush(int fd, std::size_t enough) {
     const std::uint64_t end = sent_ + enough;
     while (!empty()) {
         if (sent_ >= end) return FlushStatus::Unfinished;
-        const ssize_t written = send_front(fd);
+        const ssize_t written = send_front(fd, static_cast<std::size_t>(end - sent_));
         if (written < 0) {
             if (errno == EINTR) continue;
             if (errno == EAGAIN) return FlushStatus::SocketFull;
@@ -128,21 +128,23 @@ std::size_t SendBuffer::queued_descriptors() const {
     return count;
 }
 
-/// One sendmsg: from the first segment on, up to the next that carries descriptors.
-ssize_t SendBuffer::send_front(int fd) const {
+/// One sendmsg of at most `most` bytes, as the kernel goes on as long as the other side reads: from
+/// the first segment on, up to the next that carries descriptors.
+ssize_t SendBuffer::send_front(int fd, std::size_t most) const {
     std::array<iovec, kMaxParts> parts;
     std::size_t count = 0;
     msghdr header{};
     RightsMessage rights;
-    for (std::size_t i = first_; i < segments_.size() && count < kMaxParts; ++i) {
+    for (std::size_t i = first_; i < segments_.size() && count < kMaxParts && most > 0; ++i) {
         const Segment& segment = segments_[i];
         if (segment.descriptors) {
             if (count > 0) break;
             rights.attach(*segment.descriptors, header);
         }
         if (segment.begin == segment.end) continue;
-        parts[count++] = {const_cast<std::byte*>(segment.begin),
-                          static_cast<std::size_t>(segment.end - segment.begin)};
+        const auto length = std::min(most, static_cast<std::size_t>(segment.end - segment.begin));
+        parts[count++] = {const_cast<std::byte*>(segment.begin), length};
+        most -= length;
     }
     // The usual case: send() spares the kernel the copies of a msghdr and its iovec.
     if (count == 1 && !header.msg_control)

@@ -39,7 +39,7 @@ public:
     /// For the auth dialogue.
     void append_bytes(std::span<const std::byte> bytes);
 
-    /// Writes until all is gone, the socket takes no more, or some `enough` bytes are written:
+    /// Writes until all is gone, the socket takes no more, or `enough` bytes are written:
     /// whoever reads as fast as we write would keep us busy for as long as there is something.
     Result<FlushStatus, int> flush(int fd, std::size_t enough = kMaxMessageBytes);
 
@@ -67,7 +67,7 @@ private:
     void share(std::span<const std::byte> bytes, Ref<const Block> owner);
     void cut_for(Ref<const DescriptorSet> descriptors);
     void open_tail();
-    [[nodiscard]] ssize_t send_front(int fd) const;
+    [[nodiscard]] ssize_t send_front(int fd, std::size_t most) const;
     void drop_sent(std::size_t bytes);
 
     BlockPool* pool_;

@@ -90,5 +90,37 @@ TEST_F(FanOut, OneThatEndsBeforeItsTurnIsNoHarm) {
         EXPECT_THAT(subscriber.read_available(), SizeIs(testing::Ge(1U)));
 }
 
+/// Its socket takes whatever is written.
+class Bottomless final : public WritingPort {
+public:
+    explicit Bottomless(PortWrites& writes) : writes_(writes) {}
+    [[nodiscard]] std::size_t queued_bytes() const override { return queued_; }
+    [[nodiscard]] std::size_t written() const { return kQueued - queued_; }
+    void run_task() override {
+        queued_ -= kAtOnce;
+        if (queued_ > 0) writes_.put_off(*this);
+    }
+
+private:
+    static constexpr std::size_t kAtOnce = PortWrites::kSpreadBytesPerTurn / 4;
+    static constexpr std::size_t kQueued = PortWrites::kSpreadBytesPerTurn * 3;
+
+    PortWrites& writes_;
+    std::size_t queued_ = kQueued;
+};
+
+TEST(PortWrites, OneThatIsReadAsFastAsItIsWrittenWaitsForTheNextTurnLikeOthers) {
+    bus::EventLoop loop([] { return bus::TimePoint{}; });
+    PortWrites writes(loop);
+    Bottomless port(writes);
+    writes.put_off(port);
+    std::vector<std::size_t> after_turn;
+    for (int i = 0; i < 4; ++i) {
+        loop.turn(bus::Duration::zero());
+        after_turn.push_back(port.written() / PortWrites::kSpreadBytesPerTurn);
+    }
+    EXPECT_EQ(after_turn, (std::vector<std::size_t>{1, 2, 3, 3}));
+}
+
 }  // namespace
 }  // namespace buzon::broker

@@ -163,14 +163,24 @@ TEST_F(Sending, CountsWhatIsQueuedAndWhatIsGone) {
 }
 
 TEST_F(Sending, StopsWhenEnoughIsWrittenAlthoughTheSocketTakesMore) {
-    // Each has descriptors, and so is a write of its own.
-    for (int i = 0; i < 3; ++i)
-        append(pattern(100, 1), {}, nullptr, {}, 1);
+    append(pattern(100, 1), pattern(200, 2));
     const auto status = out_.flush(ours_.get(), 150);
     ASSERT_TRUE(status);
     EXPECT_EQ(*status, FlushStatus::Unfinished);
-    EXPECT_EQ(out_.queued_bytes(), 100U);
+    EXPECT_EQ(out_.queued_bytes(), 150U);
     EXPECT_EQ(out_.flush(ours_.get(), 150).value(), FlushStatus::Empty);
+    receive(300);
+    EXPECT_EQ(received_, expected_);
+}
+
+TEST_F(Sending, OneOfMoreThanIsEnoughIsNotWrittenAtOnceEither) {
+    const auto body = pool_.take(100'000);
+    std::memset(body->data(), 'x', 100'000);
+    append(pattern(64, 1), {}, body, {body->data(), 100'000});
+    const auto status = out_.flush(ours_.get(), 1000);
+    ASSERT_TRUE(status);
+    EXPECT_EQ(*status, FlushStatus::Unfinished);
+    EXPECT_EQ(out_.sent(), 1000U);
 }
 
 TEST_F(Sending, AClosedReceiverIsAnError) {
