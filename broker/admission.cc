@@ -70,7 +70,8 @@ Admitted Admission::to_one(const bus::OutgoingMessage& message,
                             .exhausted = queued.error().exhausted,
                             .receiver = state_of(receiver, queued.error().refusal.resource),
                             .sender_outranks_receiver = outranks(sender, receiver),
-                            .stuck_timeout = receiver.port().limits().stuck_timeout});
+                            .stuck_timeout = receiver.port().limits().stuck_timeout},
+                           Author::Peer);
     }
     if (admitted == Admitted::Held) keep(message, sender, receiver);
     return admitted;
@@ -80,7 +81,8 @@ Admitted Admission::copy(const bus::OutgoingMessage& message,
                          Peer* cause,
                          Peer& receiver,
                          Audience& audience) {
-    if (cause && held_.holds(cause->id(), receiver.id())) {
+    const Author author = audience.author();
+    if (cause && author == Author::Peer && held_.holds(cause->id(), receiver.id())) {
         audience.note_waiting(receiver.id());
         return Admitted::Held;
     }
@@ -96,7 +98,8 @@ Admitted Admission::copy(const bus::OutgoingMessage& message,
                                    .receiver = state,
                                    .subscribers = audience.subscribers(),
                                    .sender_outranks_receiver = outranks(*cause, receiver),
-                                   .stuck_timeout = receiver.port().limits().stuck_timeout});
+                                   .stuck_timeout = receiver.port().limits().stuck_timeout},
+                                  author);
     if (admitted == Admitted::Held) audience.note_waiting(receiver.id());
     return admitted;
 }
@@ -109,7 +112,8 @@ Admitted Admission::copy_behind_fan_out(const bus::OutgoingMessage& message,
                                         Audience& audience) {
     const auto queued = receiver.port().offer(message, cause.in_flight());
     if (queued) return Admitted::Queued;
-    const auto admitted = hold(message, cause, receiver, queued.error().exhausted);
+    const auto admitted =
+        hold(message, cause, receiver, queued.error().exhausted, audience.author());
     if (admitted == Admitted::Held) audience.note_waiting(receiver.id());
     return admitted;
 }
@@ -142,19 +146,29 @@ void Admission::answer(const bus::OutgoingMessage& message, Peer& receiver) {
 }
 
 void Admission::tell(const bus::OutgoingMessage& message, Peer& cause, Peer& receiver) {
+    const auto queued = offer(message, receiver, cause);
+    if (queued) return;
+    const auto admitted = resolve(message, cause, receiver,
+                                  {.use = MessageUse::OneWay,
+                                   .exhausted = queued.error().exhausted,
+                                   .receiver = state_of(receiver, queued.error().refusal.resource),
+                                   .sender_outranks_receiver = outranks(cause, receiver),
+                                   .stuck_timeout = receiver.port().limits().stuck_timeout},
+                                  Author::Driver);
     // Whoever is at fault ends later: much may be going on with him now.
-    if (to_one(message, cause, receiver, MessageUse::OneWay) == Admitted::ReceiverGone)
-        receiver.end_later(ENOBUFS);
+    if (admitted == Admitted::ReceiverGone) receiver.end_later(ENOBUFS);
 }
 
 Admitted Admission::resolve(const bus::OutgoingMessage& message,
                             Peer& sender,
                             Peer& receiver,
-                            const Congestion& congestion) {
+                            const Congestion& congestion,
+                            Author author) {
     switch (remedy_for(congestion)) {
         case Remedy::RefuseCall: return Admitted::CallRefused;
         case Remedy::ReplaceReply: return Admitted::ReplyRefused;
-        case Remedy::ThrottleSender: return hold(message, sender, receiver, congestion.exhausted);
+        case Remedy::ThrottleSender:
+            return hold(message, sender, receiver, congestion.exhausted, author);
         case Remedy::DisconnectReceiver: return Admitted::ReceiverGone;
         case Remedy::QueueBeyondShare:
             receiver.port().push(message, sender.in_flight());
@@ -169,19 +183,25 @@ Admitted Admission::resolve(const bus::OutgoingMessage& message,
 Admitted Admission::hold(const bus::OutgoingMessage& message,
                          Peer& sender,
                          Peer& receiver,
-                         Exhausted exhausted) {
+                         Exhausted exhausted,
+                         Author author) {
     const Port& port = receiver.port();
     const bool is_room_in_queue = port.queued_bytes() + message.size() <= port.limits().bytes;
     if (!sender.has_hung_up() || !is_room_in_queue) {
-        if (exhausted == Exhausted::SenderAccount) {
-            throttle_.hold_for_bus(sender, Room::of(message));
-            return Admitted::Held;
-        }
-        if (throttle_.hold(sender, receiver, Room::of(message)) == Throttle::Reading::Stopped)
-            return Admitted::Held;
+        const auto reading = stop(sender, receiver, Room::of(message), exhausted);
+        if (reading == Throttle::Reading::Stopped && author == Author::Peer) return Admitted::Held;
     }
     receiver.port().push(message, sender.in_flight());
     return Admitted::Queued;
+}
+
+Throttle::Reading Admission::stop(Peer& sender,
+                                  Peer& receiver,
+                                  const Room& wanted,
+                                  Exhausted exhausted) {
+    if (exhausted != Exhausted::SenderAccount) return throttle_.hold(sender, receiver, wanted);
+    throttle_.hold_for_bus(sender, wanted);
+    return Throttle::Reading::Stopped;
 }
 
 void Admission::keep(const bus::OutgoingMessage& message,

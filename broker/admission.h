@@ -20,11 +20,16 @@
 
 namespace buzon::broker {
 
+/// Who says it. What the driver says is never held, so that all hear its signals in one order: it
+/// is queued beyond the share of whoever caused it, who is not read on until there is room.
+enum class Author : std::uint8_t { Peer, Driver };
+
 /// Those who get a broadcast. Counted only when one of them has no room.
 class Audience {
 public:
-    Audience(const BusState& state, std::span<const PeerId> receivers)
-        : state_(state), receivers_(receivers) {}
+    Audience(const BusState& state, std::span<const PeerId> receivers, Author author = Author::Peer)
+        : state_(state), receivers_(receivers), author_(author) {}
+    [[nodiscard]] Author author() const { return author_; }
     [[nodiscard]] const Subscribers& subscribers();
     [[nodiscard]] std::span<const PeerId> receivers() const { return receivers_; }
     /// `receiver` gets its copy later.
@@ -35,6 +40,7 @@ private:
     const BusState& state_;
     std::span<const PeerId> receivers_;
     std::vector<PeerId> waiting_;
+    Author author_;
     bool is_counted_ = false;
     Subscribers subscribers_{};
 };
@@ -88,7 +94,8 @@ private:
     Admitted resolve(const bus::OutgoingMessage& message,
                      Peer& sender,
                      Peer& receiver,
-                     const Congestion& congestion);
+                     const Congestion& congestion,
+                     Author author);
     Admitted copy_behind_fan_out(const bus::OutgoingMessage& message,
                                  Peer& cause,
                                  Peer& receiver,
@@ -99,7 +106,9 @@ private:
     Admitted hold(const bus::OutgoingMessage& message,
                   Peer& sender,
                   Peer& receiver,
-                  Exhausted exhausted);
+                  Exhausted exhausted,
+                  Author author);
+    Throttle::Reading stop(Peer& sender, Peer& receiver, const Room& wanted, Exhausted exhausted);
     void keep(const bus::OutgoingMessage& message, const Peer& sender, const Peer& receiver);
     [[nodiscard]] bool outranks(const Peer& sender, const Peer& receiver) const;
 

@@ -92,7 +92,7 @@ void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route
     auto receivers = std::exchange(receivers_, {});
     receivers.clear();
     state_.matches.find(subject.get(), receivers);
-    Audience audience(state_, receivers);
+    Audience audience(state_, receivers, route.sender ? Author::Peer : Author::Driver);
     const auto behind = copy_to_all(message, route, cause, audience);
     if (!audience.waiting().empty()) admission_.keep(message, *cause, audience);
     receivers_ = std::move(receivers);
@@ -232,7 +232,8 @@ void Delivery::send_from_driver(Peer& receiver,
     if (verdict) {
         charge_copy(message);
         Peer* const cause = living_cause();
-        if (cause && cause != &receiver) {
+        // Whoever gets a reply has asked for it.
+        if (cause && cause != &receiver && fields.reply_serial == 0) {
             admission_.tell(message, *cause, receiver);
         } else {
             admission_.answer(message, receiver);

@@ -58,7 +58,8 @@ public:
 
     /// The body of the next message of the driver; fill it, then call one of those below.
     bus::WireWriter& start_body() { return builder_.start_body(); }
-    /// Serial, sender, destination and flags are set here. To `receiver` alone; it pays.
+    /// Serial, sender, destination and flags are set here. To `receiver` alone, who pays for a
+    /// reply; for anything else whoever caused it.
     void send_from_driver(Peer& receiver,
                           bus::MessageFields fields,
                           bus::Ref<const bus::DescriptorSet> descriptors = nullptr);

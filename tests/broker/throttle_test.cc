@@ -68,6 +68,18 @@ protected:
     [[nodiscard]] std::uint64_t queued_for(const RawClient& client) const {
         return bus_.state().peers.find(client.name())->port().queued_bytes();
     }
+    /// Asks for the name a.b.
+    static void request_name(RawClient& client, std::uint32_t flags) {
+        auto bytes = client.make({.type = bus::MessageType::MethodCall,
+                                  .path = bus::kDriverPath,
+                                  .interface = bus::kDriverName,
+                                  .member = "RequestName",
+                                  .destination = bus::kDriverName,
+                                  .signature = "su"},
+                                 "a.b");
+        std::memcpy(bytes.data() + bytes.size() - sizeof flags, &flags, sizeof flags);
+        client.send(bytes);
+    }
     RawClient subscriber() {
         auto client = RawClient::on(bus_);
         client.call("AddMatch", "s", "interface='a.b'");
@@ -356,30 +368,59 @@ TEST_F(Flood, ASenderAtItsOwnLimitDoesNotWaitForEverEither) {
 
 TEST_F(Flood, WhoMakesTheDriverTellAnotherPaysForThat) {
     auto victim = RawClient::on(bus_);
-    const auto request = [](RawClient& client, std::uint32_t flags) {
-        auto bytes = client.make({.type = bus::MessageType::MethodCall,
-                                  .path = bus::kDriverPath,
-                                  .interface = bus::kDriverName,
-                                  .member = "RequestName",
-                                  .destination = bus::kDriverName,
-                                  .signature = "su"},
-                                 "a.b");
-        std::memcpy(bytes.data() + bytes.size() - sizeof flags, &flags, sizeof flags);
-        return client.send(bytes);
-    };
     constexpr std::uint32_t kAllowReplacement = 1, kReplace = 2;
-    request(victim, kAllowReplacement);
+    request_name(victim, kAllowReplacement);
     bus_.settle();
     const auto& offender = *bus_.state().peers.find(sender_.name())->in_flight();
     const auto& innocent = *bus_.state().peers.find(victim.name())->in_flight();
     for (int i = 0; i < 30'000 && offender.bytes() == 0; ++i) {
         // The name is taken from the victim, which waits for it and gets it back.
-        request(sender_, kAllowReplacement | kReplace);
+        request_name(sender_, kAllowReplacement | kReplace);
         sender_.call("ReleaseName", "s", "a.b");
         sender_.take_all();
     }
     EXPECT_GT(offender.bytes(), 0U) << "what the victim does not read";
     EXPECT_EQ(innocent.bytes(), 0U);
+}
+
+/// What changed hands: the owner before, and the one since.
+std::pair<std::string, std::string> owners_in(const Received& change) {
+    bus::WireReader body(change.body, bus::ByteOrder::Little);
+    (void)body.read_string();
+    const std::string before(body.read_string().value());
+    return {before, std::string(body.read_string().value())};
+}
+
+TEST_F(Flood, ChangesOfANameAreHeardInTheirOrderHoweverFullTheQueueIs) {
+    auto watcher = RawClient::on(bus_);
+    watcher.call("AddMatch", "s", "member='NameOwnerChanged',arg0='a.b'");
+    watcher.take_all();
+    auto other = RawClient::on(bus_);
+    constexpr std::uint32_t kAllowReplacement = 1, kReplace = 2, kDoNotQueue = 4;
+    int after_the_first_stop = 0;
+    for (int i = 0; i < 30'000 && after_the_first_stop < 50; ++i) {
+        for (RawClient* const each : {&sender_, &other}) {
+            request_name(*each, kAllowReplacement | kReplace | kDoNotQueue);
+            bus_.settle();
+            each->take_all();
+        }
+        if (bus_.broker().throttle().size() > 0) ++after_the_first_stop;
+    }
+    ASSERT_GT(after_the_first_stop, 0);
+    std::string owner;
+    int changes = 0;
+    for (std::size_t more = 1; more > 0;) {
+        const auto received = watcher.take_all();
+        more = received.size();
+        for (const Received& each : received) {
+            if (each.member != "NameOwnerChanged") continue;
+            const auto [before, after] = owners_in(each);
+            EXPECT_EQ(before, owner);
+            owner = after;
+            ++changes;
+        }
+    }
+    EXPECT_GT(changes, 500);
 }
 
 TEST_F(Flood, APausedMonitorTakesNobodysRoomAndIsDisconnected) {
