@@ -7,8 +7,9 @@ namespace buzon::broker {
 
 namespace {
 
-// A debt beyond this is forgiven: whoever has caused one waits long enough as it is.
-constexpr std::int64_t kMaxDebt = 16 * std::int64_t{FairTurns::kQuantum};
+// A debt beyond this is forgiven; it is more than the longest answer of the driver costs (some
+// 100 ms), so that a flood of these slows only who asks for them.
+constexpr std::int64_t kMaxDebt = 256 * std::int64_t{FairTurns::kQuantum};
 
 }  // namespace
 

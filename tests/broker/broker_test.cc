@@ -66,6 +66,25 @@ TEST(Disconnect, WatchersSeeNamesFromTheLastToTheFirst) {
                                                "org.freedesktop.DBus.Error.NoReply"}));
 }
 
+TEST(Disconnect, NoLongAnswersAreBuiltForWhoIsGone) {
+    TestBroker bus;
+    const auto messages_of_driver = [&bus](const char* member) {
+        auto caller = RawClient::on(bus);
+        const auto before = bus.broker().driver_messages();
+        for (int i = 0; i < 10; ++i)
+            caller.send(caller.make({.type = bus::MessageType::MethodCall,
+                                     .path = bus::kDriverPath,
+                                     .interface = "org.freedesktop.DBus.Debug.Stats",
+                                     .member = member,
+                                     .destination = bus::kDriverName}));
+        caller.close();
+        bus.settle();
+        return bus.broker().driver_messages() - before;
+    };
+    const auto of_leaving = messages_of_driver("GetStats") - 10;
+    EXPECT_EQ(messages_of_driver("GetAllMatchRules"), of_leaving);
+}
+
 TEST(Disconnect, WhatWasSentBeforeTheEndIsRouted) {
     TestBroker bus;
     auto receiver = RawClient::on(bus);
