@@ -30,10 +30,4 @@ Remedy remedy_for(const Congestion& congestion) {
                                                         : Remedy::DisconnectReceiver;
 }
 
-std::optional<std::chrono::milliseconds> time_until_stuck(const Congestion& congestion) {
-    if (remedy_for(congestion) != Remedy::ThrottleSender) return std::nullopt;
-    if (keeps_up(congestion.receiver)) return std::nullopt;
-    return congestion.stuck_timeout - congestion.receiver.since_drained;
-}
-
 }  // namespace buzon::broker

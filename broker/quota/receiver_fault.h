@@ -7,7 +7,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <optional>
 
 namespace buzon::broker {
 
@@ -69,11 +68,6 @@ enum class Remedy : std::uint8_t {
 [[nodiscard]] constexpr bool keeps_up(const ReceiverState& receiver) {
     return receiver.queued <= receiver.bound / 8;
 }
-
-/// When to ask again about a receiver that is behind and whose sender is throttled: a queue that
-/// stands still gives no other occasion. Nothing where time alone changes nothing.
-[[nodiscard]] std::optional<std::chrono::milliseconds> time_until_stuck(
-    const Congestion& congestion);
 
 [[nodiscard]] Remedy remedy_for(const Congestion& congestion);
 
