@@ -54,6 +54,7 @@ Departures::Departure::Departure(Departures& departures, std::unique_ptr<Peer> p
 bool Departures::Departure::go_on(std::size_t most) {
     switch (phase_) {
         case Phase::Rules: withdraw_rules(most); return false;
+        case Phase::Places: leave_queues(most); return false;
         case Phase::Names: withdraw_names(most); return false;
         case Phase::Replies: return departures_.answer_for(*peer_, most);
     }
@@ -68,20 +69,32 @@ void Departures::Departure::withdraw_rules(std::size_t most) {
     for (const PeerId id : state.matches.remove_mentioning_unique(peer_->unique_name()))
         if (Peer* other = state.peers.find(id))
             other->holdings().lower(Resource::MatchRules, state.matches.count_of(id));
-    names_ = state.names.names_of(peer_->id());
-    phase_ = Phase::Names;
+    next_place_ = state.names.newest_of(peer_->id());
+    phase_ = Phase::Places;
+}
+
+/// Nobody is told, as no owner changes.
+void Departures::Departure::leave_queues(std::size_t most) {
+    NameRegistry& names = departures_.state_.names;
+    for (; most > 0 && next_place_; --most) {
+        const std::string name = std::exchange(*next_place_, {});
+        next_place_ = names.before(peer_->id(), name);
+        if (names.owner_of(name) != peer_->id()) names.release(peer_->id(), name);
+    }
+    peer_->holdings().lower(Resource::Names, names.count_held_by(peer_->id()));
+    if (!next_place_) phase_ = Phase::Names;
 }
 
 void Departures::Departure::withdraw_names(std::size_t most) {
     BusState& state = departures_.state_;
-    for (; most > 0 && !names_.empty(); --most) {
-        // Somebody may have taken it by now.
-        const ReleaseOutcome released = state.names.release(peer_->id(), names_.back());
-        names_.pop_back();
+    auto name = state.names.newest_of(peer_->id());
+    for (; most > 0 && name; --most) {
+        const ReleaseOutcome released = state.names.release(peer_->id(), *name);
         if (released.change) departures_.name_signals_.announce(*released.change, peer_.get());
+        name = state.names.newest_of(peer_->id());
     }
     peer_->holdings().lower(Resource::Names, state.names.count_held_by(peer_->id()));
-    if (!names_.empty()) return;
+    if (name) return;
     departures_.name_signals_.announce_disconnected(*peer_);
     state.replies.forget_caller(peer_->id());
     peer_->holdings().lower(Resource::PendingReplies, 0);

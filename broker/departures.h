@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a peer that has gone leaves behind is taken from the bus: its rules, its names from the last
-// to the first, its unique name; then those who wait for its replies get errors. Clients rely on
-// this order. Where it is much, it goes on over several turns, on the time of the one who left.
-// Meanwhile nobody finds the peer; names not yet withdrawn are as if it had not left yet.
+// What a peer that has gone leaves behind is taken from the bus: its rules, its places behind other
+// owners, its names from the last to the first, its unique name; then those who wait for its
+// replies get errors. Clients rely on this order. Where it is much, it goes on over several turns,
+// on the time of the one who left; nobody finds it then, but what is left of it counts as before.
 // Invariant: a peer that leaves is kept until all of that is done.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
-#include <vector>
 
 #include "broker/bus_state.h"
 #include "broker/delivery.h"
@@ -58,15 +58,17 @@ private:
         [[nodiscard]] Peer& peer() const { return *peer_; }
 
     private:
-        enum class Phase : std::uint8_t { Rules, Names, Replies };
+        /// Places before names: of many who leave at once, none shall inherit what another owned.
+        enum class Phase : std::uint8_t { Rules, Places, Names, Replies };
 
         Turn take_turn(std::size_t budget) override;
         void withdraw_rules(std::size_t most);
+        void leave_queues(std::size_t most);
         void withdraw_names(std::size_t most);
 
         Departures& departures_;
         std::unique_ptr<Peer> peer_;
-        std::vector<std::string> names_;  // still to be withdrawn, the next one at the end
+        std::optional<std::string> next_place_;  // or a name: what is looked at next
         Phase phase_ = Phase::Rules;
     };
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Three structures share the entries: the queue of each name links them, the map of each peer
-// owns them in the order of the names (which answers holds_below()), and the list `owned` names
-// those that stand first in their queue. Entries of a peer are released in the order in which it
-// first asked; a place gained or lost in a queue meanwhile does not count.
+// owns them in the order of the names (which answers holds_below()) and links them in the order in
+// which they were made, and the list `owned` names those that stand first in their queue. Entries
+// of a peer are released in the order in which it first asked; a place gained or lost in a queue
+// meanwhile does not count.
 #include "broker/name_registry.h"
 
-#include <algorithm>
 #include <array>
+#include <utility>
 
 #include "bus/protocol.h"
 
@@ -44,38 +45,27 @@ ReleaseOutcome NameRegistry::release(PeerId peer, std::string_view name) {
 }
 
 std::vector<NameChange> NameRegistry::release_all(PeerId peer, ReleaseOrder order) {
-    auto entries = entries_of(peer);
-    std::sort(entries.begin(), entries.end(), [order](const Entry* left, const Entry* right) {
-        return order == ReleaseOrder::FirstAcquiredFirst ? left->acquired < right->acquired
-                                                         : left->acquired > right->acquired;
-    });
     std::vector<NameChange> changes;
-    for (Entry* entry : entries) {
-        if (auto change = leave(*entry)) changes.push_back(std::move(*change));
+    const bool from_newest = order == ReleaseOrder::LastAcquiredFirst;
+    for (const Holder* holder = find_holder(peer); holder; holder = find_holder(peer)) {
+        Entry& next = from_newest ? *holder->newest : *holder->oldest;
+        if (auto change = leave(next)) changes.push_back(std::move(*change));
     }
     return changes;
 }
 
-std::vector<std::string> NameRegistry::names_of(PeerId peer) {
-    auto entries = entries_of(peer);
-    std::sort(entries.begin(), entries.end(), [](const Entry* left, const Entry* right) {
-        return left->acquired < right->acquired;
-    });
-    std::vector<std::string> names;
-    names.reserve(entries.size());
-    for (const Entry* entry : entries)
-        names.emplace_back(entry->name->text);
-    return names;
+std::optional<std::string_view> NameRegistry::newest_of(PeerId peer) const {
+    const Holder* holder = find_holder(peer);
+    if (!holder) return std::nullopt;
+    return holder->newest->name->text;
 }
 
-std::vector<NameRegistry::Entry*> NameRegistry::entries_of(PeerId peer) {
-    std::vector<Entry*> entries;
-    const auto holder = holders_.find(peer);
-    if (holder == holders_.end()) return entries;
-    entries.reserve(holder->second.entries.size());
-    for (auto& [text, entry] : holder->second.entries)
-        entries.push_back(&entry);
-    return entries;
+std::optional<std::string_view> NameRegistry::before(PeerId peer, std::string_view name) const {
+    const Holder* holder = find_holder(peer);
+    if (!holder) return std::nullopt;
+    const auto entry = holder->entries.find(name);
+    if (entry == holder->entries.end() || !entry->second.older) return std::nullopt;
+    return entry->second.older->name->text;
 }
 
 std::size_t NameRegistry::entry_count() const {
@@ -237,8 +227,9 @@ NameRegistry::Entry& NameRegistry::add_entry(PeerId peer,
     Entry& entry = holder.entries[name.text];
     entry.peer = peer;
     entry.name = &name;
-    entry.acquired = next_acquired_++;
     entry.flags = flags;
+    entry.older = std::exchange(holder.newest, &entry);
+    (entry.older ? entry.older->newer : holder.oldest) = &entry;
     link_behind(entry, ahead);
     return entry;
 }
@@ -264,6 +255,8 @@ void NameRegistry::drop(Entry& entry) {
     const Name& name = *entry.name;
     const auto holder = holders_.find(entry.peer);
     if (knows_words(holder->second)) holder->second.words.remove(name.text, *vocabulary_);
+    (entry.older ? entry.older->newer : holder->second.oldest) = entry.newer;
+    (entry.newer ? entry.newer->older : holder->second.newest) = entry.older;
     holder->second.entries.erase(name.text);
     if (holder->second.entries.empty()) holders_.erase(holder);
     if (!name.first) names_.erase(names_.find(name.text));

@@ -65,8 +65,10 @@ public:
     std::vector<NameChange> release_all(PeerId peer,
                                         ReleaseOrder order = ReleaseOrder::LastAcquiredFirst);
 
-    /// Every name owned or queued for, the first acquired first.
-    [[nodiscard]] std::vector<std::string> names_of(PeerId peer);
+    /// Of the names owned or queued for, the one asked for last; absent: there is none.
+    [[nodiscard]] std::optional<std::string_view> newest_of(PeerId peer) const;
+    /// The one asked for before `name`, which is one of them.
+    [[nodiscard]] std::optional<std::string_view> before(PeerId peer, std::string_view name) const;
 
     /// One hash look-up, no allocation.
     [[nodiscard]] std::optional<PeerId> owner_of(std::string_view name) const;
@@ -109,8 +111,10 @@ private:
         Name* name = nullptr;
         Entry* ahead = nullptr;
         Entry* behind = nullptr;
-        std::uint64_t acquired = 0;  // ever growing: the order in which entries were made
-        std::size_t owned_at = 0;    // position in Holder::owned while first in the queue
+        // Of the same peer, in the order in which they were made.
+        Entry* older = nullptr;
+        Entry* newer = nullptr;
+        std::size_t owned_at = 0;  // position in Holder::owned while first in the queue
         std::uint32_t flags = 0;
     };
     struct Name {
@@ -122,6 +126,8 @@ private:
     struct Holder {
         std::map<std::string_view, Entry> entries;
         std::vector<std::string_view> owned;
+        Entry* oldest = nullptr;
+        Entry* newest = nullptr;
         mutable policy::HeldWords words;  // as of `words_epoch`
         mutable std::uint64_t words_epoch = 0;
     };
@@ -141,11 +147,9 @@ private:
     NameChange replace_owner(Name& name, PeerId peer, std::uint32_t flags);
     void enqueue(Name& name, PeerId peer, std::uint32_t flags);
     std::optional<NameChange> leave(Entry& entry);
-    [[nodiscard]] std::vector<Entry*> entries_of(PeerId peer);
 
     bus::TextMap<Name> names_;
     std::unordered_map<PeerId, Holder> holders_;
-    std::uint64_t next_acquired_ = 0;
     const policy::Vocabulary* vocabulary_ = nullptr;
     std::uint64_t epoch_ = 0;  // of vocabulary_
 };

@@ -346,6 +346,25 @@ TEST_F(Names, AgreeWithAPlainModelOverRandomHistories) {
     }
 }
 
+TEST_F(Names, AreGoneThroughFromTheOneAskedForLast) {
+    constexpr std::string_view kNames[] = {"a.z", "a.a", "a.m"};
+    ask(kBob, 0, "a.a");
+    for (const auto name : kNames)
+        ask(kAnn, 0, name);
+    EXPECT_EQ(names.newest_of(kAnn), "a.m");
+    EXPECT_EQ(names.before(kAnn, "a.m"), "a.a") << "queued for";
+    EXPECT_EQ(names.before(kAnn, "a.a"), "a.z");
+    EXPECT_EQ(names.before(kAnn, "a.z"), std::nullopt);
+    give_up(kAnn, "a.a");
+    EXPECT_EQ(names.before(kAnn, "a.m"), "a.z");
+    give_up(kAnn, "a.m");
+    EXPECT_EQ(names.newest_of(kAnn), "a.z");
+    give_up(kAnn, "a.z");
+    EXPECT_EQ(names.newest_of(kAnn), std::nullopt);
+    EXPECT_EQ(names.before(kAnn, "a.z"), std::nullopt);
+    EXPECT_EQ(names.newest_of(kBob), "a.a");
+}
+
 TEST_F(Names, ListHasEachNameOnce) {
     ask(kAnn, 0, "x.B");
     ask(kBob, 0, "x.B");

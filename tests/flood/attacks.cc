@@ -6,6 +6,7 @@
 #include "tests/flood/connection_floods.h"
 #include "tests/flood/crew.h"
 #include "tests/flood/guests.h"
+#include "tests/flood/hoarders.h"
 #include "tests/flood/role.h"
 #include "tests/flood/speech.h"
 
@@ -79,6 +80,16 @@ std::vector<Attack> at_a_receiver() {
         {"huge-stalled",
          "messages of 126 MiB for one who does not",
          {deaf("Deaf"), speaker(calls("Deaf", kHuge, Reply::NotWanted).on_record())}},
+        {"longest",
+         "the longest messages that may be passed on, and some a byte longer, for one who reads",
+         {reader("Sink"), speaker(longest_calls("Sink").on_record())}},
+        {"longest-stalled",
+         "the same for one who does not",
+         {deaf("Deaf"), speaker(longest_calls("Deaf").on_record())}},
+        {"last-byte",
+         "fills the queue of one who does not read to the last byte of a share, again and again",
+         {actor_of({.name = "Deaf", .reading = Reading::Nothing}), modest_sender("Deaf"),
+          filler_to_the_last_byte("Deaf")}},
         {"busy-receiver",
          "signals for one who reads in bursts and must not be disconnected for it",
          {actor_of({.name = "Busy",
@@ -116,6 +127,9 @@ std::vector<Attack> at_the_bus() {
         {"names", "requests names for ever", {speaker(name_requests([](auto, auto nth) {
              return fmt::format("org.example.Name{}", nth);
          }))}},
+        {"leaving-with-names",
+         "ten connections own 5,000 names each, hang up and come again",
+         {leaver_with_names(10, 5000)}},
         {"waiting-owners",
          "250 connections wait for the same names",
          {actor_of({.connections = kMany, .speech = name_requests([](auto, auto nth) {
@@ -127,16 +141,19 @@ std::vector<Attack> at_the_bus() {
 
 std::vector<Attack> at_many() {
     const auto flood = broadcasts(kKiB);
+    const auto slow_subscribers = actor_of({.connections = 1000,
+                                            .rules = {broadcast_rule()},
+                                            .reading = Reading::Drips,
+                                            .drip_bytes = 16 * kKiB,
+                                            .hears_on_record = true});
     return {
         {"unheard-broadcasts", "signals that nobody hears", {speaker(broadcasts(100))}},
         {"slow-subscribers",
          "a flood of signals for 1,000 subscribers who read 16 KiB a second each",
-         {actor_of({.connections = 1000,
-                    .rules = {broadcast_rule()},
-                    .reading = Reading::Drips,
-                    .drip_bytes = 16 * kKiB,
-                    .hears_on_record = true}),
-          speaker(flood.on_record())}},
+         {slow_subscribers, speaker(flood.on_record())}},
+        {"slow-subscribers-of-8",
+         "floods of signals of eight connections for the same 1,000",
+         {slow_subscribers, actor_of({.connections = 8, .speech = flood.on_record()})}},
         {"dripping-subscriber",
          "one of eleven subscribers reads one signal a second",
          {actor_of({.connections = 10, .rules = {broadcast_rule()}}),

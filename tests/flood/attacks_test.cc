@@ -43,5 +43,15 @@ TEST(Speech, AHugeMessageStaysWithinWhatAMessageMayHold) {
     EXPECT_EQ(load::header_of(message).signature, "ayay");
 }
 
+TEST(Speech, TheLongestCallsAreTooLongByAByteOnceTheirSenderIsAdded) {
+    constexpr std::size_t kSenderBytes = 16;
+    const auto speech = longest_calls("A");
+    const auto first = speech.write(0, 0);
+    EXPECT_TRUE(is_message(first));
+    EXPECT_EQ(first.size() + kSenderBytes, bus::kMaxMessageBytes);
+    EXPECT_EQ(speech.write(0, 1).size() + kSenderBytes, bus::kMaxMessageBytes + 1);
+    EXPECT_EQ(speech.write(0, 2), first);
+}
+
 }  // namespace
 }  // namespace buzon::flood

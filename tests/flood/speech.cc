@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <memory>
 
 namespace buzon::flood {
 namespace {
@@ -12,8 +14,8 @@ using bus::MessageType;
 
 constexpr std::string_view kInterface = "org.buzon.Flood";
 constexpr std::string_view kPath = "/org/buzon/Flood";
-// An array holds 64 MiB at most, so larger bodies have two.
-constexpr std::size_t kMostInArray = std::size_t{63} << 20;
+// Larger bodies have two arrays.
+constexpr std::size_t kMostInArray = bus::kMaxArrayBytes;
 
 std::string_view signature_of(std::size_t body_bytes) {
     return body_bytes > kMostInArray ? "ayay" : "ay";
@@ -71,6 +73,27 @@ Speech calls(std::string_view to, std::size_t body_bytes, Reply reply) {
     return always([name = attack_name(to), body_bytes, reply] {
         return message_of(MessageType::MethodCall, name, body_bytes, reply);
     });
+}
+
+Speech longest_calls(std::string_view to) {
+    // ":1.1" to ":1.99999", in a field of the header.
+    constexpr std::size_t kSenderBytes = 16;
+    // Made once: it takes a while.
+    auto made = std::make_shared<std::array<load::Bytes, 2>>();
+    return {
+        .write =
+            [name = attack_name(to), made](std::size_t, std::uint64_t nth) {
+                auto& message = (*made)[nth % made->size()];
+                if (!message.empty()) return message;
+                const auto call = [&](std::size_t body_bytes) {
+                    return message_of(MessageType::MethodCall, name, body_bytes, Reply::NotWanted);
+                };
+                constexpr std::size_t kSomeBytes = kMostInArray + 1;
+                const std::size_t around = call(kSomeBytes).size() - kSomeBytes;
+                message = call(bus::kMaxMessageBytes - kSenderBytes - around + nth % made->size());
+                return message;
+            },
+        .varies = true};
 }
 
 Speech signals(std::string_view to, std::size_t body_bytes) {

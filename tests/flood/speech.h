@@ -32,7 +32,10 @@ enum class Reply { Wanted, NotWanted };
 /// Calls and signals to the owner of attack_name(`to`), with about `body_bytes` in their body.
 [[nodiscard]] Speech calls(std::string_view to, std::size_t body_bytes, Reply reply);
 [[nodiscard]] Speech signals(std::string_view to, std::size_t body_bytes);
-/// Calls of that kind that carry `count` descriptors; the speaker attaches them.
+/// Calls that the bus can just pass on without making them too long, as it adds their sender; each
+/// second one is longer by a byte.
+[[nodiscard]] Speech longest_calls(std::string_view to);
+/// Calls that carry `count` descriptors; the speaker attaches them.
 [[nodiscard]] Speech calls_with_descriptors(std::string_view to, std::uint32_t count);
 [[nodiscard]] Speech broadcasts(std::size_t body_bytes);
 /// The rule of those who hear broadcasts().

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attackers who take as much as they get, let it go at once, and begin again.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "tests/flood/role.h"
+
+namespace buzon::flood {
+
+/// Each of `connections` requests `names` names, hangs up when it has them, and joins again.
+[[nodiscard]] Actor leaver_with_names(std::size_t connections, std::size_t names);
+
+/// Fills its share of a queue to the last byte, hangs up, and joins again: calls to the owner of
+/// attack_name(`to`) as long as the bus takes them, shorter ones when it refuses one.
+[[nodiscard]] Actor filler_to_the_last_byte(std::string_view to);
+
+}  // namespace buzon::flood
