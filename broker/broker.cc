@@ -37,6 +37,7 @@ Broker::Broker(bus::EventLoop& loop,
                SettingsSource& source)
     : turns_(loop),
       writes_(loop),
+      reaper_(loop, pool_),
       auth_(std::move(auth)),
       state_(loop,
              log,

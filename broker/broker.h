@@ -11,6 +11,7 @@
 
 #include "broker/admission.h"
 #include "broker/audit.h"
+#include "broker/block_reaper.h"
 #include "broker/bus_state.h"
 #include "broker/cookie_source.h"
 #include "broker/delivery.h"
@@ -147,6 +148,7 @@ private:
     PortWrites writes_;
     Principals principals_;
     bus::BlockPool pool_;
+    BlockReaper reaper_;
     bus::ReadArena arena_;
     AuthPolicy auth_;
     BusState state_;

@@ -17,6 +17,8 @@ namespace {
 // from being given back.
 constexpr std::size_t kMappedFromBytes = std::size_t{64} << 10;
 
+constexpr std::size_t kFreedAtOnce = std::size_t{4} << 20;
+
 /// Null: there is no memory.
 std::byte* allocate(std::size_t bytes) {
     if (bytes < kMappedFromBytes) return static_cast<std::byte*>(std::malloc(bytes));
@@ -46,6 +48,12 @@ bool Block::try_grow(std::size_t bytes) {
     return true;
 }
 
+void Block::shrink(std::size_t bytes) {
+    assert(capacity_ - bytes >= kMappedFromBytes);
+    capacity_ -= bytes;
+    ::munmap(data_ + capacity_, bytes);
+}
+
 void Block::release_last(const Block* last) {
     auto* block = const_cast<Block*>(last);
     block->pool_.give_back(block);
@@ -55,6 +63,8 @@ BlockPool::~BlockPool() {
     for (const auto& shelf : kept_)
         for (const Block* block : shelf)
             delete block;
+    for (const Block* block : garbage_)
+        delete block;
 }
 
 Ref<Block> BlockPool::take(std::size_t bytes) {
@@ -85,12 +95,29 @@ void BlockPool::give_back(Block* block) {
     --blocks_in_use_;
     const auto shelf = static_cast<std::size_t>(std::countr_zero(block->capacity()) -
                                                 std::countr_zero(kSmallestBytes));
+    if (shelf >= kClasses && on_garbage_) {
+        garbage_.push_back(block);
+        on_garbage_();
+        return;
+    }
     if (shelf >= kClasses || kept_bytes_ + block->capacity() > kMaxKeptBytes) {
         delete block;
         return;
     }
     kept_[shelf].push_back(block);
     kept_bytes_ += block->capacity();
+}
+
+bool BlockPool::free_some() {
+    if (garbage_.empty()) return false;
+    Block* const block = garbage_.back();
+    if (block->capacity() > 2 * kFreedAtOnce) {
+        block->shrink(kFreedAtOnce);
+        return true;
+    }
+    garbage_.pop_back();
+    delete block;
+    return !garbage_.empty();
 }
 
 }  // namespace buzon::bus

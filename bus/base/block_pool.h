@@ -2,11 +2,14 @@
 // Byte blocks in a few sizes, shared by reference and used again instead of being freed: a fresh
 // 1 MiB costs 256 page faults, a used one none.
 // Invariant: the pool outlives its blocks. What it keeps for later is bounded (kMaxKeptBytes).
+// The kernel takes 8 ms to free 128 MiB, so who has others to serve lets go of that in parts.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "bus/base/ref.h"
@@ -28,6 +31,9 @@ public:
     static void release_last(const Block* last);
 
 private:
+    /// Gives back `bytes` from its end; what is left is still a mapped block.
+    void shrink(std::size_t bytes);
+
     friend class BlockPool;
     Block(BlockPool& pool, std::byte* data, std::size_t capacity)
         : pool_(pool), data_(data), capacity_(capacity) {}
@@ -51,6 +57,11 @@ public:
     Ref<Block> take(std::size_t bytes);
     /// The same where running out is to be expected: null.
     Ref<Block> try_take(std::size_t bytes);
+    /// From now on blocks too long to be kept are freed by free_some() alone, and `on_garbage` is
+    /// called when there is something for it.
+    void free_in_parts(std::function<void()> on_garbage) { on_garbage_ = std::move(on_garbage); }
+    /// Frees a part of what is to be freed, in a fraction of a millisecond. True: there is more.
+    bool free_some();
     [[nodiscard]] std::size_t kept_bytes() const { return kept_bytes_; }
     [[nodiscard]] std::size_t blocks_in_use() const { return blocks_in_use_; }
 
@@ -63,6 +74,8 @@ private:
     static constexpr std::size_t kMaxKeptBytes = std::size_t{16} << 20;
 
     std::array<std::vector<Block*>, kClasses> kept_;
+    std::vector<Block*> garbage_;
+    std::function<void()> on_garbage_;
     std::size_t kept_bytes_ = 0;
     std::size_t blocks_in_use_ = 0;
 };

@@ -296,6 +296,22 @@ TEST(BlockPool, TellsWhenThereIsNoMemory) {
     EXPECT_EQ(block->capacity(), std::size_t{1} << 24);
 }
 
+TEST(BlockPool, FreesLongBlocksInPartsWhereSomebodySeesToIt) {
+    constexpr std::size_t kLong = std::size_t{64} << 20;
+    BlockPool pool;
+    int told = 0;
+    pool.free_in_parts([&told] { ++told; });
+    (void)pool.take(kLong / 16);
+    EXPECT_EQ(told, 0) << "kept";
+    (void)pool.take(kLong);
+    EXPECT_EQ(told, 1);
+    int parts = 1;
+    while (pool.free_some())
+        ++parts;
+    EXPECT_GT(parts, 8);
+    EXPECT_FALSE(pool.free_some());
+}
+
 TEST_F(Stream, TellsTheEndOfTheStream) {
     theirs_.reset();
     const auto status = buffer_.fill(ours_.get(), limits_);
