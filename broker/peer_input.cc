@@ -14,8 +14,9 @@ namespace buzon::broker {
 
 namespace {
 
-// What a read costs, and a message, besides its bytes.
+// What a read costs, and a message, besides its bytes; and the end, with all that is closed then.
 constexpr std::size_t kCostPerRead = 1024;
+constexpr std::size_t kCostOfEnd = 16 * 1024;
 constexpr std::size_t kCostPerMessage = 256;
 // Of a message that has come in part, what is not charged.
 constexpr std::size_t kFreeBytes = 4096;
@@ -127,6 +128,7 @@ bool PeerInput::has_work() const {
 void PeerInput::read() {
     const auto status = buffer_.fill(socket_, stream_limits());
     if (!status || *status == bus::ReadStatus::EndOfStream) {
+        turn_cost_ += kCostOfEnd;
         owner_.on_hang_up();
     } else if (*status == bus::ReadStatus::Data) {
         process();
