@@ -30,6 +30,7 @@ constexpr seconds kToStart{30};
 constexpr seconds kToSettle{8};
 constexpr seconds kToAnswerAll{3};
 constexpr seconds kToEnd{30};
+constexpr seconds kLongestRecovery{1};
 constexpr milliseconds kBeforeQuiet{200};
 constexpr milliseconds kQuiet{300};
 constexpr milliseconds kNewcomersPeriod{200};
@@ -195,6 +196,10 @@ private:
         board_->phase = Phase::Quiet;
         if (outcome_.killed) await_end_of_bus();
         wait_while(kToAnswerAll, [&] { return board_->outstanding > 0; });
+        // What attackers have left in their sockets is served, and there is as long for that as to
+        // recover.
+        wait_while(kLongestRecovery,
+                   [&] { return Clock::now() - attack_ended_ < kLongestRecovery; });
         wait_while(kBeforeQuiet, [] { return true; });
         outcome_.growth_after = memory_->growth_now();
         if (!is_alive()) return;
