@@ -35,6 +35,10 @@ bus::Result<void, NoRoom> offer(const bus::OutgoingMessage& message,
     return receiver.port().offer(message, payer.in_flight());
 }
 
+bool has_room_on_bus(const Peer& payer, std::uint64_t bytes) {
+    return !payer.in_flight()->payer()->account().share(Resource::Bytes).check(bytes);
+}
+
 const Account* principal_of(const Peer& peer) {
     return peer.account().account().parent();
 }
@@ -88,10 +92,11 @@ Admitted Admission::copy(const bus::OutgoingMessage& message,
     }
     if (cause && receiver.port().is_behind_fan_out())
         return copy_behind_fan_out(message, *cause, receiver, audience);
-    const auto queued = offer(message, receiver, cause ? *cause : receiver);
+    const Peer& leaver = audience.leaver() ? *audience.leaver() : receiver;
+    const auto queued = offer(message, receiver, cause ? *cause : leaver);
     if (queued) return Admitted::Queued;
     const ReceiverState state = state_of(receiver, queued.error().refusal.resource);
-    if (!cause) return copy_of_nobody(message, receiver, state);
+    if (!cause) return copy_of_nobody(message, leaver, receiver, state);
     const auto admitted = resolve(message, *cause, receiver,
                                   {.use = MessageUse::Broadcast,
                                    .exhausted = queued.error().exhausted,
@@ -119,16 +124,20 @@ Admitted Admission::copy_behind_fan_out(const bus::OutgoingMessage& message,
 }
 
 /// Nobody can be made to wait. A receiver that has only just paused gets time, as always; there is
-/// a bound all the same, as nobody else is slowed down.
+/// a bound all the same, as nobody else is slowed down. Who has left pays as long as his program
+/// has room, however much of that is here.
 Admitted Admission::copy_of_nobody(const bus::OutgoingMessage& message,
+                                   const Peer& leaver,
                                    Peer& receiver,
                                    const ReceiverState& state) {
     const bool is_stuck = state.since_drained >= receiver.port().limits().stuck_timeout;
     if (state.queued / (is_stuck ? 1 : 2) >= state.bound) return Admitted::ReceiverGone;
-    const Account& account = receiver.in_flight()->payer()->account();
-    if (account.share(Resource::Bytes).check(message.size())) return Admitted::ReceiverGone;
-    receiver.port().push(message, receiver.in_flight());
-    return Admitted::Queued;
+    for (const Peer* const payer : {&leaver, static_cast<const Peer*>(&receiver)}) {
+        if (!has_room_on_bus(*payer, message.size())) continue;
+        receiver.port().push(message, payer->in_flight());
+        return Admitted::Queued;
+    }
+    return Admitted::ReceiverGone;
 }
 
 Admitted Admission::copy_to_eavesdropper(const bus::OutgoingMessage& message, Peer& receiver) {

@@ -27,9 +27,14 @@ enum class Author : std::uint8_t { Peer, Driver };
 /// Those who get a broadcast. Counted only when one of them has no room.
 class Audience {
 public:
-    Audience(const BusState& state, std::span<const PeerId> receivers, Author author = Author::Peer)
-        : state_(state), receivers_(receivers), author_(author) {}
+    Audience(const BusState& state,
+             std::span<const PeerId> receivers,
+             Author author = Author::Peer,
+             const Peer* leaver = nullptr)
+        : state_(state), receivers_(receivers), leaver_(leaver), author_(author) {}
     [[nodiscard]] Author author() const { return author_; }
+    /// Has retired, and it is because of him; or null.
+    [[nodiscard]] const Peer* leaver() const { return leaver_; }
     [[nodiscard]] const Subscribers& subscribers();
     [[nodiscard]] std::span<const PeerId> receivers() const { return receivers_; }
     /// `receiver` gets its copy later.
@@ -40,6 +45,7 @@ private:
     const BusState& state_;
     std::span<const PeerId> receivers_;
     std::vector<PeerId> waiting_;
+    const Peer* leaver_;
     Author author_;
     bool is_counted_ = false;
     Subscribers subscribers_{};
@@ -62,8 +68,9 @@ public:
                     Peer& sender,
                     Peer& receiver,
                     MessageUse use);
-    /// One copy of a broadcast that `cause` is behind; null: nobody who lives. Whoever asks for
-    /// the copies keep()s the message at the end, if some of the audience have to wait.
+    /// One copy of a broadcast that `cause` is behind; null: nobody who lives, and the one who
+    /// has left pays, or else each receiver. Whoever asks for the copies keep()s the message at the
+    /// end, if some of the audience have to wait.
     Admitted copy(const bus::OutgoingMessage& message,
                   Peer* cause,
                   Peer& receiver,
@@ -100,9 +107,10 @@ private:
                                  Peer& cause,
                                  Peer& receiver,
                                  Audience& audience);
-    Admitted copy_of_nobody(const bus::OutgoingMessage& message,
-                            Peer& receiver,
-                            const ReceiverState& state);
+    static Admitted copy_of_nobody(const bus::OutgoingMessage& message,
+                                   const Peer& leaver,
+                                   Peer& receiver,
+                                   const ReceiverState& state);
     Admitted hold(const bus::OutgoingMessage& message,
                   Peer& sender,
                   Peer& receiver,

@@ -92,7 +92,8 @@ void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route
     auto receivers = std::exchange(receivers_, {});
     receivers.clear();
     state_.matches.find(subject.get(), receivers);
-    Audience audience(state_, receivers, route.sender ? Author::Peer : Author::Driver);
+    Audience audience(state_, receivers, route.sender ? Author::Peer : Author::Driver,
+                      cause ? nullptr : leaver_);
     const auto behind = copy_to_all(message, route, cause, audience);
     if (!audience.waiting().empty()) admission_.keep(message, *cause, audience);
     receivers_ = std::move(receivers);
@@ -255,6 +256,7 @@ void Delivery::broadcast_from_driver(bus::MessageFields fields) {
 
 /// Who is to pay for what the driver tells others.
 Peer* Delivery::living_cause() const {
+    if (leaver_) return nullptr;
     return cause_ && cause_->is_active() && !cause_->is_retired() ? cause_ : nullptr;
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "broker/admission.h"
@@ -39,6 +40,23 @@ public:
     /// From here on work is counted on the turn of `cause` (null: of nobody), whoever pays for it.
     void work_for(Peer* cause) { cause_ = cause; }
 
+    /// While it lives, signals of the driver are at the cost of `leaver`, who has retired: what is
+    /// told because he goes.
+    class Farewell {
+    public:
+        Farewell(Delivery& delivery, Peer& leaver)
+            : delivery_(delivery), former_(std::exchange(delivery.leaver_, &leaver)) {}
+        Farewell(const Farewell&) = delete;
+        Farewell& operator=(const Farewell&) = delete;
+        Farewell(Farewell&&) = delete;
+        Farewell& operator=(Farewell&&) = delete;
+        ~Farewell() { delivery_.leaver_ = former_; }
+
+    private:
+        Delivery& delivery_;
+        Peer* former_;
+    };
+
     /// A copy for every monitor whose rules match. Before any check: monitors see refusals too.
     void capture(const bus::OutgoingMessage& message, const Route& route);
     /// To one receiver. Policy has been asked by now.
@@ -47,8 +65,7 @@ public:
                      Peer& receiver,
                      MessageUse use);
     /// To every subscriber but the one addressed, as far as policy, descriptors and room allow.
-    /// A refusal is seen by monitors only. `cause` pays and may be held; null: nobody who lives,
-    /// and each receiver pays for itself.
+    /// A refusal is seen by monitors only. `cause` pays and may be held; null: nobody who lives.
     void broadcast(const bus::OutgoingMessage& message, const Route& route, Peer* cause);
 
     /// What is held of `sender`, as far as there is room now. True: nothing is held of it any more.
@@ -101,6 +118,7 @@ private:
     bus::MessageBuilder refusal_builder_;
     std::uint32_t serial_ = 0;
     Peer* cause_ = nullptr;
+    Peer* leaver_ = nullptr;
     std::uint64_t work_ = 0;
     std::vector<PeerId> receivers_;
     std::vector<PeerId> monitors_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/departures.h"
 
+#include <chrono>
 #include <limits>
 #include <utility>
 
@@ -11,6 +12,9 @@ namespace {
 // In one step; what a piece costs, besides the messages that it leads to.
 constexpr std::size_t kPiecesPerStep = 32;
 constexpr std::size_t kCostPerPiece = 256;
+// Names go on while the account of the one who left has room for so much.
+constexpr std::uint64_t kRoomForStep = 64 * 1024;
+constexpr auto kRetryInterval = std::chrono::milliseconds(20);
 
 }  // namespace
 
@@ -49,9 +53,13 @@ bool Departures::answer_for(const Peer& callee, std::size_t most) {
 }
 
 Departures::Departure::Departure(Departures& departures, std::unique_ptr<Peer> peer)
-    : TurnTaker(&peer->turns()), departures_(departures), peer_(std::move(peer)) {}
+    : TurnTaker(&peer->turns()),
+      departures_(departures),
+      peer_(std::move(peer)),
+      retry_(departures.state_.loop, [this] { start(); }) {}
 
 bool Departures::Departure::go_on(std::size_t most) {
+    const Delivery::Farewell farewell(departures_.delivery_, *peer_);
     switch (phase_) {
         case Phase::Rules: withdraw_rules(most); return false;
         case Phase::Places: leave_queues(most); return false;
@@ -101,10 +109,24 @@ void Departures::Departure::withdraw_names(std::size_t most) {
     phase_ = Phase::Replies;
 }
 
+bool Departures::Departure::may_go_on() {
+    if (phase_ != Phase::Names) return true;
+    const BusState& state = departures_.state_;
+    const Account& account = peer_->in_flight()->payer()->account();
+    if (!account.share(Resource::Bytes).check(kRoomForStep)) return true;
+    if (!waits_since_) waits_since_ = state.loop.now();
+    return state.loop.now() - *waits_since_ >= state.settings.limits.stuck_timeout;
+}
+
 TurnTaker::Turn Departures::Departure::take_turn(std::size_t budget) {
     const std::uint64_t before = departures_.delivery_.work();
     std::size_t cost = 0;
     do {
+        if (!may_go_on()) {
+            retry_.arm(departures_.state_.loop.now() + kRetryInterval);
+            return {cost + static_cast<std::size_t>(departures_.delivery_.work() - before),
+                    Left::Nothing};
+        }
         if (go_on(kPiecesPerStep)) {
             departures_.finish(peer_->id());
             return {cost, Left::Nothing};

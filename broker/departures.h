@@ -3,6 +3,7 @@
 // owners, its names from the last to the first, its unique name; then those who wait for its
 // replies get errors. Clients rely on this order. Where it is much, it goes on over several turns,
 // on the time of the one who left; nobody finds it then, but what is left of it counts as before.
+// What listeners are told is at his cost, too, and goes on as there is room, up to stuck_timeout.
 // Invariant: a peer that leaves is kept until all of that is done.
 #pragma once
 
@@ -58,6 +59,9 @@ private:
         [[nodiscard]] Peer& peer() const { return *peer_; }
 
     private:
+        /// What the driver has to say when the names go has room on the bus, or has waited long
+        /// enough for that.
+        [[nodiscard]] bool may_go_on();
         /// Places before names: of many who leave at once, none shall inherit what another owned.
         enum class Phase : std::uint8_t { Rules, Places, Names, Replies };
 
@@ -70,6 +74,8 @@ private:
         std::unique_ptr<Peer> peer_;
         std::optional<std::string> next_place_;  // or a name: what is looked at next
         Phase phase_ = Phase::Rules;
+        std::optional<bus::TimePoint> waits_since_;
+        bus::Timer retry_;
     };
 
     [[nodiscard]] std::size_t pieces_of(const Peer& peer) const;

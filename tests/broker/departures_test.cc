@@ -6,15 +6,20 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "tests/support/test_broker.h"
 
 namespace buzon::broker {
 namespace {
 
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
 using testing::Contains;
 using testing::Field;
 using testing::SizeIs;
@@ -147,6 +152,75 @@ TEST_F(Leaving, EveryoneWhoWaitsForItGetsAnAnswer) {
             if (each.error_name == bus::error_name::kNoReply) answered.push_back(each.reply_serial);
     EXPECT_EQ(answered, serials);
     EXPECT_EQ(bus_.state().replies.size(), 0U);
+}
+
+/// Listeners that read nothing while somebody with many names goes.
+class LeavingUnheard : public testing::Test {
+protected:
+    LeavingUnheard() {
+        for (int i = 0; i < kNames; ++i) {
+            leaver_.call("RequestName", "su", name(i));
+            leaver_.take_all();
+        }
+        paused_.call("AddMatch", "s", "member='NameOwnerChanged'");
+        paused_.take_all();
+    }
+    static std::string name(int number) { return fmt::format("a.n{:05}{:n>200}", number, ""); }
+    [[nodiscard]] std::size_t names_left() const { return bus_.state().names.size(); }
+    [[nodiscard]] bool is_on_the_bus(const RawClient& client) const {
+        return bus_.state().peers.find(client.name()) != nullptr;
+    }
+
+    static constexpr int kNames = 4000;
+    // What is told when all names go is more than one may have on this bus, and less than a queue
+    // takes.
+    TestBroker bus_{
+        "<limit name='max_outgoing_bytes'>4000000</limit>"
+        "<limit name='max_names_per_connection'>5000</limit>"
+        "<limit name='max_message_size'>100000</limit>",
+        tests::kAllowAll, "<limit name='max_bus_bytes'>3000000</limit>"};
+    RawClient paused_ = RawClient::on(bus_);
+    RawClient leaver_ = RawClient::on(bus_);
+};
+
+TEST_F(LeavingUnheard, GoesOnAsTheyRead) {
+    leaver_.close();
+    bus_.advance(10s);
+    const std::size_t left = names_left();
+    EXPECT_GT(left, 0U);
+    EXPECT_LT(left, static_cast<std::size_t>(kNames));
+    EXPECT_TRUE(is_on_the_bus(paused_));
+
+    int told = 0;
+    for (int i = 0; i < 1000 && names_left() > 0; ++i) {
+        told += static_cast<int>(paused_.take_all().size());
+        bus_.advance(20ms);
+    }
+    for (std::size_t part = 1; part > 0; told += static_cast<int>(part))
+        part = paused_.take_all().size();
+    EXPECT_EQ(names_left(), 0U);
+    EXPECT_EQ(told, kNames + 1);
+    EXPECT_TRUE(is_on_the_bus(paused_));
+}
+
+TEST_F(LeavingUnheard, IsAtTheCostOfTheOneWhoLeft) {
+    const auto& paused = bus_.state().peers.find(paused_.name())->account().account();
+    leaver_.close();
+    bus_.advance(10s);
+    EXPECT_EQ(paused.held(Resource::Bytes), 0U);
+    EXPECT_GT(bus_.state().accounts.bus().held(Resource::Bytes), 100'000U);
+}
+
+TEST_F(LeavingUnheard, WaitsOnlySoLong) {
+    leaver_.close();
+    bus_.settle();
+    bus_.advance(19s);
+    EXPECT_GT(names_left(), 0U);
+    EXPECT_TRUE(is_on_the_bus(paused_));
+    bus_.advance(2s);
+    bus_.advance(20ms);
+    EXPECT_EQ(names_left(), 0U);
+    EXPECT_FALSE(is_on_the_bus(paused_)) << "it has taken nothing for stuck_timeout";
 }
 
 TEST_F(Leaving, TheBusMayEndMeanwhile) {
