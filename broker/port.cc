@@ -105,10 +105,13 @@ void Port::append(const bus::OutgoingMessage& message,
 
 bus::Duration Port::since_drained() const {
     if (!waiting_for_socket_) return bus::Duration::zero();
-    const int unread = bus::unread_by_peer(socket_);
-    if (unread < unread_) last_progress_ = writes_.loop().now();
-    unread_ = unread;
-    return writes_.loop().now() - last_progress_;
+    const auto now = writes_.loop().now();
+    pace_.note(position_of_reader(), now);
+    return now - pace_.behind_since();
+}
+
+std::int64_t Port::position_of_reader() const {
+    return static_cast<std::int64_t>(buffer_.sent()) - bus::unread_by_peer(socket_);
 }
 
 bool Port::holds_messages_of(const InFlight& payer) const {
@@ -185,10 +188,8 @@ void Port::flush() {
     if (*status == bus::FlushStatus::Unfinished) writes_.put_off(*this);
     const bool full = *status == bus::FlushStatus::SocketFull;
     const bool had_waited = waiting_for_socket_;
-    if (full && (!had_waited || buffer_.sent() > sent_before)) {
-        last_progress_ = writes_.loop().now();
-        unread_ = bus::unread_by_peer(socket_);
-    }
+    if (full && !had_waited) pace_.start(position_of_reader(), writes_.loop().now());
+    if (full && had_waited) pace_.note(position_of_reader(), writes_.loop().now());
     if (buffer_.sent() > sent_before) owner_.on_port_drained();
     if (full == waiting_for_socket_) return;
     waiting_for_socket_ = full;

@@ -19,6 +19,7 @@
 #include "broker/quota/port_shares.h"
 #include "broker/quota/receiver_fault.h"
 #include "broker/quota/resource.h"
+#include "broker/reader_pace.h"
 #include "bus/base/event_loop.h"
 #include "bus/message.h"
 #include "bus/send_buffer.h"
@@ -104,8 +105,8 @@ public:
     [[nodiscard]] std::uint64_t queued_descriptors() const { return queued_descriptors_; }
     [[nodiscard]] std::uint64_t queued_messages() const { return queued_messages_; }
     [[nodiscard]] const PortLimits& limits() const { return shares_.limits(); }
-    /// How long the other side has read nothing, though there is something; as far as somebody has
-    /// looked.
+    /// How long the other side has read nothing, or next to nothing, though there is something: see
+    /// ReaderPace.
     [[nodiscard]] bus::Duration since_drained() const;
     [[nodiscard]] const PortShares& shares() const { return shares_; }
     [[nodiscard]] bool holds_messages_of(const InFlight& payer) const;
@@ -141,6 +142,8 @@ private:
 
     void schedule_write();
     void release_sent();
+    /// Where in the stream the other side has come to.
+    [[nodiscard]] std::int64_t position_of_reader() const;
 
     PortWrites& writes_;
     QueuePeaks& peaks_;
@@ -157,8 +160,7 @@ private:
     std::uint64_t peak_bytes_ = 0;
     std::uint64_t peak_descriptors_ = 0;
     // While waiting_for_socket_; what was read meanwhile is found out when somebody asks.
-    mutable bus::TimePoint last_progress_;
-    mutable int unread_ = 0;
+    mutable ReaderPace pace_;
     Resource last_refused_ = Resource::Bytes;
     bool waiting_for_socket_ = false;
     bool closed_ = false;

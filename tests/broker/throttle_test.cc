@@ -232,6 +232,20 @@ TEST_F(Flood, AReceiverThatTakesALittleNowAndThenStays) {
     EXPECT_TRUE(is_on_the_bus(slow));
 }
 
+TEST_F(Flood, AReceiverThatTakesNextToNothingNowAndThenIsDisconnected) {
+    auto dripping = RawClient::on(bus_);
+    flood_one_way(sender_, dripping);
+    std::array<std::byte, 2'100> a_message{};
+    int seconds = 0;
+    for (; seconds < 100 && is_on_the_bus(dripping); seconds += 5) {
+        (void)!::read(dripping.socket(), a_message.data(), a_message.size());
+        bus_.advance(5s);
+    }
+    EXPECT_GE(seconds, 20) << "what it takes buys it some time";
+    EXPECT_LT(seconds, 60);
+    EXPECT_TRUE(is_on_the_bus(sender_));
+}
+
 TEST_F(Flood, AStoppedReceiverToWhichNobodySendsTooMuchStays) {
     auto stopped = subscriber();
     broadcast(sender_, 20);
