@@ -16,6 +16,7 @@
 #include <exception>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/flood/options.h"
@@ -28,14 +29,43 @@ namespace {
 constexpr int kGoalMissed = 1;
 constexpr int kNotMeasured = 2;
 constexpr double kShareOfCapacity = 0.25;
+constexpr double kShareBesideBurners = 0.5;
 
 /// Of several tries, because others' work on the machine can only make it less.
-double best_capacity_of(const load::BusProgram& bus) {
+double best_capacity_of(const load::BusProgram& bus, std::size_t burners) {
     constexpr int kTries = 4;
     double best = 0;
     for (int i = 0; i < kTries; ++i)
-        best = std::max(best, capacity_of(bus));
+        best = std::max(best, capacity_of(bus, burners));
     return best;
+}
+
+/// By the name of a bus and how many processes of an attack are busy.
+using Rates = std::map<std::pair<std::string, std::size_t>, double>;
+
+/// What the good pairs offer: a quarter of what the bus carries, or half of what it carries beside
+/// so many processes that burn CPU, if that is less. A baseline must be served.
+double rate_beside(std::size_t active, const load::BusProgram& bus) {
+    const double alone = kShareOfCapacity * best_capacity_of(bus, 0);
+    if (active < 2) return alone;
+    return std::min(alone, kShareBesideBurners * best_capacity_of(bus, active));
+}
+
+Rates rates_of(const Options& options) {
+    Rates rates;
+    for (const auto& attack : options.attacks) {
+        const auto active = std::max<std::size_t>(count_active(attack), 1);
+        for (const auto& bus : options.buses) {
+            const auto [place, is_new] = rates.try_emplace({bus.name, active}, options.rate);
+            if (!is_new) continue;
+            if (place->second <= 0) place->second = rate_beside(active, bus);
+            if (!options.json)
+                fmt::print("{}: good pairs offer {:.0f} calls/s where {} busy\n", bus.name,
+                           place->second,
+                           active == 1 ? "one attacker is" : fmt::format("{} are", active));
+        }
+    }
+    return rates;
 }
 
 void warn_of_load() {
@@ -45,26 +75,15 @@ void warn_of_load() {
     fmt::print(stderr, "the machine is busy (load {:.1f}): latencies will show that\n", load);
 }
 
-std::map<std::string, double> rates_of(const Options& options) {
-    std::map<std::string, double> rates;
-    for (const auto& bus : options.buses) {
-        const double rate =
-            options.rate > 0 ? options.rate : best_capacity_of(bus) * kShareOfCapacity;
-        rates[bus.name] = rate;
-        if (!options.json) fmt::print("{}: good pairs offer {:.0f} calls/s\n", bus.name, rate);
-    }
-    return rates;
-}
-
 /// Buses take turns within a round, so that what slows the machine for a while slows all of them.
-std::vector<Outcome> play_on_all(const Attack& attack,
-                                 const Options& options,
-                                 const std::map<std::string, double>& rates) {
+std::vector<Outcome> play_on_all(const Attack& attack, const Options& options, const Rates& rates) {
     std::vector<std::vector<Outcome>> rounds(options.buses.size());
     for (unsigned round = 0; round < options.rounds; ++round) {
         for (std::size_t i = 0; i < options.buses.size(); ++i) {
             const auto& bus = options.buses[i];
-            rounds[i].push_back(play_scene(attack, bus, rates.at(bus.name), options.seconds));
+            const double rate =
+                rates.at({bus.name, std::max<std::size_t>(count_active(attack), 1)});
+            rounds[i].push_back(play_scene(attack, bus, rate, options.seconds));
         }
     }
     std::vector<Outcome> outcomes;

@@ -9,10 +9,33 @@
 namespace buzon::flood {
 namespace {
 
+bool is_served(const Service& service, const Bounds& bounds) {
+    return service.served_share >= bounds.served_share;
+}
+
+/// Something may be compared with it.
+bool is_usable(const Service& baseline, const Bounds& bounds) {
+    return is_served(baseline, bounds) && baseline.p99_us <= bounds.slowest_baseline_us;
+}
+
 bool is_quick_enough(const Outcome& outcome, double factor) {
     if (outcome.attacked.p99_us == Histogram::kNever) return false;
     return static_cast<double>(outcome.attacked.p99_us) <=
            factor * static_cast<double>(outcome.baseline.p99_us);
+}
+
+bool holds(Goal goal, const Outcome& outcome, const Bounds& bounds) {
+    switch (goal) {
+        case Goal::Memory: return outcome.peak_growth <= bounds.memory_bytes;
+        case Goal::Rate: return is_served(outcome.attacked, bounds);
+        case Goal::Latency: return is_quick_enough(outcome, bounds.latency_factor);
+        case Goal::Innocents: return outcome.harm.peers() == 0;
+        case Goal::Silent: return outcome.lost.all() == 0;
+        case Goal::Recovery:
+            return outcome.recovery_seconds && *outcome.recovery_seconds <= bounds.recovery_seconds;
+        case Goal::Idle: return outcome.cpu_after <= bounds.cpu_after;
+    }
+    return false;
 }
 
 template <typename Value>
@@ -86,27 +109,22 @@ std::optional<Goal> goal_named(std::string_view name) {
     return *found;
 }
 
-bool holds(Goal goal, const Outcome& outcome, const Bounds& bounds) {
-    if (!outcome.failure.empty() || outcome.died || outcome.killed) return false;
-    switch (goal) {
-        case Goal::Memory: return outcome.peak_growth <= bounds.memory_bytes;
-        case Goal::Rate: return outcome.attacked.served_share >= bounds.served_share;
-        case Goal::Latency: return is_quick_enough(outcome, bounds.latency_factor);
-        case Goal::Innocents: return outcome.harm.peers() == 0;
-        case Goal::Silent: return outcome.lost.all() == 0;
-        case Goal::Recovery:
-            return outcome.recovery_seconds && *outcome.recovery_seconds <= bounds.recovery_seconds;
-        case Goal::Idle: return outcome.cpu_after <= bounds.cpu_after;
-    }
-    return false;
+Standing standing_of(Goal goal, const Outcome& outcome, const Bounds& bounds) {
+    if (!outcome.failure.empty() || outcome.died || outcome.killed) return Standing::Missed;
+    if (goal == Goal::Latency && !is_usable(outcome.baseline, bounds)) return Standing::NotMeasured;
+    if (holds(goal, outcome, bounds)) return Standing::Met;
+    const bool is_rate = goal == Goal::Rate;
+    return is_rate && !is_served(outcome.baseline, bounds) ? Standing::NotMeasured
+                                                           : Standing::Missed;
 }
 
-std::vector<Goal> missed(const std::vector<Goal>& goals,
-                         const Outcome& outcome,
-                         const Bounds& bounds) {
+std::vector<Goal> standing(Standing wanted,
+                           const std::vector<Goal>& goals,
+                           const Outcome& outcome,
+                           const Bounds& bounds) {
     std::vector<Goal> result;
     std::copy_if(goals.begin(), goals.end(), std::back_inserter(result),
-                 [&](Goal goal) { return !holds(goal, outcome, bounds); });
+                 [&](Goal goal) { return standing_of(goal, outcome, bounds) == wanted; });
     return result;
 }
 

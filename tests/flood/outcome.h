@@ -66,6 +66,8 @@ struct Bounds {
     double latency_factor = 3;
     double recovery_seconds = 1;
     double cpu_after = 0.05;
+    /// A baseline slower than this, or served less than served_share, says nothing about the bus.
+    std::uint64_t slowest_baseline_us = 100'000;
 };
 
 /// Of one attack on one bus, played several times: rates and latencies are medians of theirs,
@@ -74,9 +76,15 @@ struct Bounds {
 
 [[nodiscard]] std::string_view name_of(Goal goal);
 [[nodiscard]] std::optional<Goal> goal_named(std::string_view name);
-[[nodiscard]] bool holds(Goal goal, const Outcome& outcome, const Bounds& bounds);
-[[nodiscard]] std::vector<Goal> missed(const std::vector<Goal>& goals,
-                                       const Outcome& outcome,
-                                       const Bounds& bounds);
+
+/// NotMeasured: the baseline, without the attack, was no better; other work on the machine, or as
+/// many processes as the attack has, have left too little CPU.
+enum class Standing : std::uint8_t { Met, Missed, NotMeasured };
+[[nodiscard]] Standing standing_of(Goal goal, const Outcome& outcome, const Bounds& bounds);
+/// Those of `goals` that stand so.
+[[nodiscard]] std::vector<Goal> standing(Standing wanted,
+                                         const std::vector<Goal>& goals,
+                                         const Outcome& outcome,
+                                         const Bounds& bounds);
 
 }  // namespace buzon::flood

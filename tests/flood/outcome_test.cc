@@ -21,8 +21,12 @@ Outcome good_outcome() {
     return outcome;
 }
 
+std::vector<Goal> missed(const Outcome& outcome) {
+    return standing(Standing::Missed, kGoals, outcome, {});
+}
+
 TEST(Goals, HoldForABusThatIsNotHarmed) {
-    EXPECT_TRUE(missed(kGoals, good_outcome(), {}).empty());
+    EXPECT_TRUE(missed(good_outcome()).empty());
 }
 
 TEST(Goals, EachIsMissedByItself) {
@@ -48,20 +52,42 @@ TEST(Goals, EachIsMissedByItself) {
     for (const auto& [goal, spoil] : cases) {
         auto outcome = good_outcome();
         spoil(outcome);
-        EXPECT_EQ(missed(kGoals, outcome, {}), std::vector{goal}) << name_of(goal);
+        EXPECT_EQ(missed(outcome), std::vector{goal}) << name_of(goal);
     }
 }
 
 TEST(Goals, NoneIsMetByABusThatDiedOrHadToBeEnded) {
     auto died = good_outcome();
     died.died = true;
-    EXPECT_EQ(missed(kGoals, died, {}), kGoals);
+    EXPECT_EQ(missed(died), kGoals);
     auto killed = good_outcome();
     killed.killed = true;
-    EXPECT_EQ(missed(kGoals, killed, {}), kGoals);
+    EXPECT_EQ(missed(killed), kGoals);
     auto failed = good_outcome();
     failed.failure = "a process does not start";
-    EXPECT_EQ(missed(kGoals, failed, {}), kGoals);
+    EXPECT_EQ(missed(failed), kGoals);
+}
+
+TEST(Goals, AreNotMeasuredWhereTheBaselineWasBadItself) {
+    const struct {
+        std::string_view about;
+        Service baseline;
+        Service attacked;
+        std::vector<Goal> not_measured;
+    } cases[] = {
+        {"served, slowly", {100, 1, 100'001}, {100, 1, 50}, {Goal::Latency}},
+        {"some never", {100, 0.95, Histogram::kNever}, {100, 0.95, 300}, {Goal::Latency}},
+        {"neither", {100, 0.5, 50}, {100, 0.6, 50}, {Goal::Rate, Goal::Latency}},
+        {"attack served", {100, 0.5, 50}, {100, 1, Histogram::kNever}, {Goal::Latency}},
+        {"just usable", {100, 0.9, 100'000}, {100, 1, 300'000}, {}},
+    };
+    for (const auto& [about, baseline, attacked, not_measured] : cases) {
+        auto outcome = good_outcome();
+        outcome.baseline = baseline;
+        outcome.attacked = attacked;
+        EXPECT_EQ(standing(Standing::NotMeasured, kGoals, outcome, {}), not_measured) << about;
+        EXPECT_TRUE(missed(outcome).empty()) << about;
+    }
 }
 
 TEST(Goals, AreFoundByTheirNames) {

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "tests/flood/histogram.h"
@@ -67,12 +68,12 @@ std::string verdict_of(const Outcome& outcome,
                        const Bounds& bounds) {
     if (outcome.killed) return "ended by us: too much memory";
     if (outcome.died) return "the bus died";
-    const auto misses = missed(goals, outcome, bounds);
-    if (misses.empty()) return "ok";
-    // Then the attack can't be told from whatever else the machine did.
-    const bool was_busy = outcome.baseline.served_share < bounds.served_share;
-    return fmt::format("misses {}{}", fmt::join(names_of(misses), ", "),
-                       was_busy ? " (as did the baseline)" : "");
+    const auto misses = names_of(standing(Standing::Missed, goals, outcome, bounds));
+    const auto unknown = names_of(standing(Standing::NotMeasured, goals, outcome, bounds));
+    std::vector<std::string> parts;
+    if (!misses.empty()) parts.push_back(fmt::format("misses {}", fmt::join(misses, ", ")));
+    if (!unknown.empty()) parts.push_back(fmt::format("{} not measured", fmt::join(unknown, ", ")));
+    return parts.empty() ? "ok" : fmt::format("{}", fmt::join(parts, "; "));
 }
 
 nlohmann::ordered_json json_of(const Service& service) {
@@ -87,7 +88,8 @@ nlohmann::ordered_json json_of(const Outcome& outcome,
                                const std::vector<Goal>& goals,
                                const Bounds& bounds) {
     nlohmann::ordered_json json{{"attack", outcome.attack}, {"bus", outcome.bus}};
-    json["missed_goals"] = names_of(missed(goals, outcome, bounds));
+    json["missed_goals"] = names_of(standing(Standing::Missed, goals, outcome, bounds));
+    json["goals_not_measured"] = names_of(standing(Standing::NotMeasured, goals, outcome, bounds));
     if (!outcome.failure.empty()) json["failure"] = outcome.failure;
     json["died"] = outcome.died;
     json["ended_for_its_memory"] = outcome.killed;
@@ -110,6 +112,26 @@ nlohmann::ordered_json json_of(const Outcome& outcome,
     json["attackers_disconnected"] = outcome.attackers_disconnected;
     json["attack_messages"] = outcome.attack_messages;
     return json;
+}
+
+std::string summary_of(const std::string& bus,
+                       const std::vector<Outcome>& outcomes,
+                       const std::vector<Goal>& goals,
+                       const Bounds& bounds) {
+    std::size_t total = 0;
+    std::size_t good = 0;
+    std::map<Goal, std::size_t> not_measured;
+    for (const auto& outcome : outcomes) {
+        if (outcome.bus != bus) continue;
+        ++total;
+        if (standing(Standing::Met, goals, outcome, bounds) == goals) ++good;
+        for (const auto goal : standing(Standing::NotMeasured, goals, outcome, bounds))
+            ++not_measured[goal];
+    }
+    auto text = fmt::format("{} meets all goals under {} of {} attacks", bus, good, total);
+    for (const auto& [goal, count] : not_measured)
+        text += fmt::format(", {} not measured under {}", name_of(goal), count);
+    return text + "\n";
 }
 
 }  // namespace
@@ -149,16 +171,8 @@ std::string summary_of(const std::vector<Outcome>& outcomes,
         }
     }
     std::string text;
-    for (const auto& bus : buses) {
-        std::size_t total = 0;
-        std::size_t good = 0;
-        for (const auto& outcome : outcomes) {
-            if (outcome.bus != bus) continue;
-            ++total;
-            if (missed(goals, outcome, bounds).empty()) ++good;
-        }
-        text += fmt::format("{} meets all goals under {} of {} attacks\n", bus, good, total);
-    }
+    for (const auto& bus : buses)
+        text += summary_of(bus, outcomes, goals, bounds);
     return text;
 }
 
@@ -167,7 +181,7 @@ bool all_hold(const std::vector<Outcome>& outcomes,
               const std::vector<Goal>& goals,
               const Bounds& bounds) {
     return std::all_of(outcomes.begin(), outcomes.end(), [&](const Outcome& outcome) {
-        return outcome.bus != bus || missed(goals, outcome, bounds).empty();
+        return outcome.bus != bus || standing(Standing::Missed, goals, outcome, bounds).empty();
     });
 }
 

@@ -17,11 +17,11 @@ namespace buzon::flood {
 [[nodiscard]] std::string json_of(const std::vector<Outcome>& outcomes,
                                   const std::vector<Goal>& goals,
                                   const Bounds& bounds);
-/// How many goals each bus meets, and which attacks miss one on `judged`.
+/// Under how many attacks each bus meets all goals, and under how many one could not be measured.
 [[nodiscard]] std::string summary_of(const std::vector<Outcome>& outcomes,
                                      const std::vector<Goal>& goals,
                                      const Bounds& bounds);
-/// Whether every outcome of `bus` meets all `goals`; true if there is none.
+/// Whether no outcome of `bus` misses one of `goals`; true if there is none.
 [[nodiscard]] bool all_hold(const std::vector<Outcome>& outcomes,
                             const std::string& bus,
                             const std::vector<Goal>& goals,

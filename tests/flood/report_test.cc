@@ -71,6 +71,28 @@ TEST(SummaryOf, CountsTheAttacksThatABusBears) {
               "buzond meets all goals under 1 of 2 attacks\n");
 }
 
+TEST(RowOf, SaysWhatTheBaselineDoesNotLetMeasure) {
+    auto outcome = outcome_of("buzond");
+    outcome.baseline.p99_us = Histogram::kNever;
+    EXPECT_THAT(row_of(outcome, kGoals, {}), HasSubstr("  latency not measured\n"));
+    outcome.harm.refused = 1;
+    EXPECT_THAT(row_of(outcome, kGoals, {}),
+                HasSubstr("  misses innocents; latency not measured\n"));
+}
+
+TEST(SummaryOf, CountsWhatWasNotMeasuredByItself) {
+    auto unknown = outcome_of("buzond");
+    unknown.baseline.p99_us = Histogram::kNever;
+    auto bad = outcome_of("buzond");
+    bad.harm.refused = 1;
+    const std::vector outcomes{outcome_of("buzond"), unknown, bad};
+    EXPECT_EQ(summary_of(outcomes, kGoals, {}),
+              "buzond meets all goals under 1 of 3 attacks, latency not measured under 1\n");
+    EXPECT_EQ(summary_of(outcomes, {Goal::Memory}, {}),
+              "buzond meets all goals under 3 of 3 attacks\n");
+    EXPECT_TRUE(all_hold({unknown}, "buzond", kGoals, {}));
+}
+
 TEST(JsonOf, HoldsNullWhereSomethingNeverHappened) {
     auto outcome = outcome_of("buzond");
     outcome.attacked.p99_us = Histogram::kNever;
@@ -80,6 +102,7 @@ TEST(JsonOf, HoldsNullWhereSomethingNeverHappened) {
     EXPECT_TRUE(json.at("recovery_seconds").is_null());
     EXPECT_EQ(json.at("baseline").at("p99_us"), 1000);
     EXPECT_EQ(json.at("missed_goals"), (std::vector<std::string>{"latency", "recovery"}));
+    EXPECT_TRUE(json.at("goals_not_measured").empty());
 }
 
 }  // namespace

@@ -44,6 +44,12 @@ bool can_be_played(const Attack& attack) {
                                             [](const Actor& actor) { return actor.is_nobody; });
 }
 
+std::size_t count_active(const Attack& attack) {
+    return static_cast<std::size_t>(
+        std::count_if(attack.cast.begin(), attack.cast.end(),
+                      [](const Actor& actor) { return actor.is_active; }));
+}
+
 void play(const Actor& actor, Stage& stage) {
     auto& board = stage.board;
     const auto role = actor.make();

@@ -53,6 +53,9 @@ struct Attack {
 
 [[nodiscard]] const std::vector<Attack>& all_attacks();
 
+/// Processes of its cast that burn CPU.
+[[nodiscard]] std::size_t count_active(const Attack& attack);
+
 /// Whether this process may play it.
 [[nodiscard]] bool can_be_played(const Attack& attack);
 

@@ -13,8 +13,9 @@ namespace buzon::flood {
 /// A bus that grows beyond this is ended.
 inline constexpr std::size_t kMostMemory = std::size_t{2} << 30;
 
-/// Calls a second that eight pairs get through with 16 calls in flight each, and nobody else.
-[[nodiscard]] double capacity_of(const load::BusProgram& program);
+/// Calls a second that eight pairs get through with 16 calls in flight each, beside nothing but so
+/// many processes that burn CPU.
+[[nodiscard]] double capacity_of(const load::BusProgram& program, std::size_t burners);
 
 /// `rate`: calls a second that the good pairs offer together.
 [[nodiscard]] Outcome play_scene(const Attack& attack,
