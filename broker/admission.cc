@@ -243,7 +243,7 @@ void Admission::forget(const Peer& sender) {
     if (!sender.has_id()) return;
     for (const HeldMessage& held : held_.take(sender.id())) {
         ++state_.counts.dropped_messages;
-        state_.log.warning(bus::LogKind{"dropped messages"},
+        state_.log.warning(bus::LogKind{"dropped messages"}, sender.log_party(),
                            "Dropped a message of {} ({}), {} bytes, for which {} receivers have "
                            "had no room: its sender has been disconnected",
                            sender.unique_name(), sender.describe(), held.message().size(),

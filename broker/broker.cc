@@ -27,6 +27,10 @@ ReplyLimits reply_limits(const policy::Limits& limits) {
             .timeout = limits.reply_timeout};
 }
 
+bus::LogParty party_of(const bus::PeerCredentials& credentials) {
+    return {credentials.uid, credentials.pid};
+}
+
 }  // namespace
 
 Broker::Broker(bus::EventLoop& loop,
@@ -84,7 +88,7 @@ void Broker::add_connection(bus::FileDescriptor socket, const bus::Guid& guid) {
         principals_.principal_of(credentials, bus::open_peer_process(socket.get())));
     if (!account) {
         ++state_.counts.refused_connections;
-        state_.log.warning(bus::LogKind{"refused connections"},
+        state_.log.warning(bus::LogKind{"refused connections"}, party_of(credentials),
                            "Connection refused (uid={} pid={}): {}",
                            credentials.uid.value_or(static_cast<uid_t>(-1)),
                            credentials.pid.value_or(0), describe(account.error()));
@@ -127,7 +131,7 @@ void Broker::enter_those_due() {
 
 void Broker::refuse(const Arrival& arrival, std::string_view why) {
     ++state_.counts.refused_connections;
-    state_.log.warning(bus::LogKind{"refused connections"},
+    state_.log.warning(bus::LogKind{"refused connections"}, party_of(arrival.credentials),
                        "Connection refused (uid={} pid={}): {}",
                        arrival.credentials.uid.value_or(static_cast<uid_t>(-1)),
                        arrival.credentials.pid.value_or(0), why);
@@ -207,16 +211,16 @@ void Broker::on_violation(Peer& peer, std::string_view what) {
 
 void Broker::retire(Peer& peer, std::string_view reason) {
     if (peer.is_retired()) return;
-    state_.log.warning(bus::LogKind{"disconnected peers"}, "Disconnected {} ({}): {}",
-                       peer.unique_name(), peer.describe(), reason);
+    state_.log.warning(bus::LogKind{"disconnected peers"}, peer.log_party(),
+                       "Disconnected {} ({}): {}", peer.unique_name(), peer.describe(), reason);
     remove(peer);
 }
 
 void Broker::on_hang_up(Peer& peer) {
     if (peer.is_retired()) return;
     if (peer.is_monitor())
-        state_.log.info(bus::LogKind{"monitors"}, "Monitoring connection {} closed.",
-                        peer.unique_name());
+        state_.log.info(bus::LogKind{"monitors"}, peer.log_party(),
+                        "Monitoring connection {} closed.", peer.unique_name());
     remove(peer);
 }
 

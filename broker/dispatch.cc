@@ -194,8 +194,8 @@ bus::Result<void, ErrorReply> Dispatcher::charge_reply(Peer& caller, const Await
                                                  state_.replies.count_of_caller(caller.id()));
     if (!refused) return {};
     state_.replies.take(awaited);
-    state_.log.warning(bus::LogKind{"quotas"}, "Call of {} ({}) refused: {}", caller.unique_name(),
-                       caller.describe(), describe(*refused));
+    state_.log.warning(bus::LogKind{"quotas"}, caller.log_party(), "Call of {} ({}) refused: {}",
+                       caller.unique_name(), caller.describe(), describe(*refused));
     return refuse(bus::error_name::kLimitsExceeded,
                   fmt::format("Too many replies are awaited by this {}", name_of(refused->level)));
 }
@@ -218,8 +218,8 @@ bus::Result<void, ErrorReply> Dispatcher::expect_reply(Peer& sender,
         "The maximum number of pending replies per connection has been reached "
         "(max_replies_per_connection={})",
         most);
-    state_.log.warning(bus::LogKind{"limits"}, "Connection {} ({}): {}", sender.unique_name(),
-                       sender.describe(), text);
+    state_.log.warning(bus::LogKind{"limits"}, sender.log_party(), "Connection {} ({}): {}",
+                       sender.unique_name(), sender.describe(), text);
     return refuse(bus::error_name::kLimitsExceeded, std::move(text));
 }
 

@@ -135,7 +135,7 @@ ErrorReply Driver::limit_reached(const Peer& peer,
         "Connection \"{}\" is not allowed to {} (increase limits in "
         "configuration file if required; {}={})",
         peer.unique_name(), what, limit, value);
-    state_.log.warning(bus::LogKind{"limits"}, "{} ({})", text, peer.describe());
+    state_.log.warning(bus::LogKind{"limits"}, peer.log_party(), "{} ({})", text, peer.describe());
     return {bus::error_name::kLimitsExceeded, std::move(text)};
 }
 
@@ -145,8 +145,8 @@ ErrorReply Driver::over_quota(const Peer& peer,
     auto text =
         fmt::format("Connection \"{}\" is not allowed to {}: too many {} are held by this {}",
                     peer.unique_name(), what, name_of(refusal.resource), name_of(refusal.level));
-    state_.log.warning(bus::LogKind{"quotas"}, "{} ({}): {}", text, peer.describe(),
-                       describe(refusal));
+    state_.log.warning(bus::LogKind{"quotas"}, peer.log_party(), "{} ({}): {}", text,
+                       peer.describe(), describe(refusal));
     return {bus::error_name::kLimitsExceeded, std::move(text)};
 }
 

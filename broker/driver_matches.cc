@@ -99,8 +99,9 @@ Driver::Outcome Driver::become_monitor(DriverCall& call) {
     state_.peers.hide(monitor);
     for (const MatchRule& rule : *rules)
         state_.monitor_matches.add(monitor.id(), rule);
-    state_.log.info(bus::LogKind{"monitors"}, "Connection {} ({}) became a monitor.",
-                    monitor.unique_name(), monitor.describe());
+    state_.log.info(bus::LogKind{"monitors"}, monitor.log_party(),
+                    "Connection {} ({}) became a monitor.", monitor.unique_name(),
+                    monitor.describe());
     return {};
 }
 

@@ -26,7 +26,8 @@ Driver::Outcome Driver::hello(DriverCall& call) {
             "The maximum number of active connections has been reached "
             "(max_completed_connections={})",
             limits.max_completed_connections);
-        state_.log.warning(bus::LogKind{"limits"}, "{} ({})", text, call.caller.describe());
+        state_.log.warning(bus::LogKind{"limits"}, call.caller.log_party(), "{} ({})", text,
+                           call.caller.describe());
         return refuse(bus::error_name::kLimitsExceeded, std::move(text));
     }
     const auto user = call.caller.user();
@@ -35,7 +36,8 @@ Driver::Outcome Driver::hello(DriverCall& call) {
             "The maximum number of active connections for UID {} has been "
             "reached (max_connections_per_user={})",
             *user, limits.max_connections_per_user);
-        state_.log.warning(bus::LogKind{"limits"}, "{} ({})", text, call.caller.describe());
+        state_.log.warning(bus::LogKind{"limits"}, call.caller.log_party(), "{} ({})", text,
+                           call.caller.describe());
         return refuse(bus::error_name::kLimitsExceeded, std::move(text));
     }
     state_.peers.activate(call.caller);

@@ -256,7 +256,8 @@ LogText Judge::word_for_log(const Passage& passage, const Denial& denial) const 
 
 ErrorReply Judge::full_queue(const Passage& passage) const {
     auto text = describe(passage, "Rejected: destination has a full message queue", 0).known();
-    state_.log.warning(bus::LogKind{"full queues"}, "{}", text);
+    state_.log.warning(bus::LogKind{"full queues"},
+                       passage.sender ? passage.sender->log_party() : bus::LogParty{}, "{}", text);
     return {bus::error_name::kLimitsExceeded, std::move(text)};
 }
 

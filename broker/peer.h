@@ -21,6 +21,7 @@
 #include "broker/quota/holdings.h"
 #include "bus/auth_server.h"
 #include "bus/base/event_loop.h"
+#include "bus/base/log.h"
 #include "bus/peer_credentials.h"
 #include "policy/limits.h"
 #include "policy/policy_set.h"
@@ -149,6 +150,8 @@ public:
     void charge_turn(std::size_t cost) { input_.charge_turn(cost); }
     /// `uid=0 pid=12`, for the log and for the texts of errors; with `comm="..."` if that is known.
     [[nodiscard]] std::string describe() const;
+    /// Whose doing a line about it is.
+    [[nodiscard]] bus::LogParty log_party() const { return {credentials_.uid, credentials_.pid}; }
 
 private:
     void on_auth_output(std::span<const std::byte> bytes) override;

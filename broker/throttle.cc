@@ -25,7 +25,8 @@ constexpr std::size_t kLookedAtAtOnce = 256;
 constexpr std::size_t kSearchedForAtOnce = 4;
 // Of a search for circles, in the units of FairTurns: some nanoseconds each.
 constexpr std::size_t kCostPerStep = 32;
-// A sender stopped again within this time is no news for the log.
+// A sender stopped again within this time since the last is no news for the log: one flood, one
+// line, however often it is stopped and goes on.
 constexpr auto kSameFlood = std::chrono::seconds(10);
 
 constexpr bus::LogKind kThrottleLog{"throttled senders"};
@@ -56,8 +57,15 @@ Throttle::Reading Throttle::hold(Peer& sender, Peer& receiver, const Room& messa
     return Reading::Stopped;
 }
 
+bool Throttle::is_news(const Peer& sender) {
+    const auto now = state_.loop.now();
+    const auto [place, is_new] = last_stops_.try_emplace(sender.id(), now);
+    return now - std::exchange(place->second, now) >= kSameFlood || is_new;
+}
+
 void Throttle::log_throttled(const Peer& sender, const Peer& receiver) {
-    state_.log.info(kThrottleLog,
+    if (!is_news(sender)) return;
+    state_.log.info(kThrottleLog, sender.log_party(),
                     "Throttled {} ({}): its part of the queue of {} ({}) is full ({})",
                     sender.unique_name(), sender.describe(), receiver.unique_name(),
                     receiver.describe(), receiver.port().describe_fullness());
@@ -74,10 +82,11 @@ void Throttle::hold_for_bus(Peer& sender, const Room& wanted) {
 }
 
 void Throttle::log_throttled_by_bus(const Peer& sender, const Room& wanted) {
+    if (!is_news(sender)) return;
     const InFlight& under_way = *sender.in_flight();
     const Account& account = under_way.payer()->account();
     const bool is_bytes = !account.share(Resource::Descriptors).check(wanted.descriptors);
-    state_.log.info(kThrottleLog,
+    state_.log.info(kThrottleLog, sender.log_party(),
                     "Throttled {} ({}): its program may have no more on the bus ({} {} under way, "
                     "{} more wanted)",
                     sender.unique_name(), sender.describe(),
@@ -87,7 +96,17 @@ void Throttle::log_throttled_by_bus(const Peer& sender, const Room& wanted) {
 }
 
 void Throttle::watch(Peer& sender) {
-    held(sender).waits_for_own = true;
+    Held& record = held(sender);
+    if (std::exchange(record.waits_for_own, true) || record.is_stopped) return;
+    ++counts_.throttled;
+    if (!is_news(sender)) return;
+    const policy::Limits& limits = state_.settings.limits;
+    state_.log.info(kThrottleLog, sender.log_party(),
+                    "Throttled {} ({}): what it has under way fills its limit ({} bytes, "
+                    "max_incoming_bytes={}; {} descriptors, max_incoming_unix_fds={})",
+                    sender.unique_name(), sender.describe(), sender.in_flight()->bytes(),
+                    limits.max_incoming_bytes, sender.in_flight()->descriptors(),
+                    limits.max_incoming_unix_fds);
 }
 
 void Throttle::unwatch(const Peer& sender) {
@@ -108,7 +127,7 @@ Throttle::Held& Throttle::held(Peer& sender) {
 bool Throttle::stop_reading(Peer& sender, Held& held) {
     if (held.is_stopped) return false;
     held.is_stopped = true;
-    ++counts_.throttled;
+    if (!held.waits_for_own) ++counts_.throttled;
     sender.stop_reading();
     return true;
 }
@@ -228,8 +247,8 @@ void Throttle::go_on(Peer& sender) {
     if (!is_waiting(sender.id(), record->second)) held_.erase(record);
     sender.go_on_reading();
     if (waited > kSameFlood)
-        state_.log.info(kThrottleLog, "{} ({}) goes on after {} ms", sender.unique_name(),
-                        sender.describe(), milliseconds(waited));
+        state_.log.info(kThrottleLog, sender.log_party(), "{} ({}) goes on after {} ms",
+                        sender.unique_name(), sender.describe(), milliseconds(waited));
 }
 
 void Throttle::let_go(const Peer& sender) {
@@ -250,6 +269,7 @@ void Throttle::leave_all(PeerId sender, Held& record) {
 void Throttle::forget(const Peer& peer) {
     if (!peer.has_id()) return;
     const PeerId id = peer.id();
+    last_stops_.erase(id);
     if (const auto record = held_.find(id); record != held_.end()) {
         leave_all(id, record->second);
         held_.erase(record);

@@ -15,6 +15,7 @@
 #include <set>
 #include <span>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "broker/bus_state.h"
@@ -68,7 +69,7 @@ struct ThrottledSender {
     std::span<const PeerId> receivers;
     bus::TimePoint since;
     std::uint64_t beyond_share;  // bytes that went through all the same
-    bool waits_for_bus;
+    bool waits_for_bus;          // until messages of its program have left, in whosever queue
 };
 
 class Throttle final : private bus::LoopTask {
@@ -87,7 +88,7 @@ public:
     Reading hold(Peer& sender, Peer& receiver, const Room& message);
     /// The bus has no room for so much more of it.
     void hold_for_bus(Peer& sender, const Room& wanted);
-    /// It is not read anyway, until its own messages have left: it waits for their receivers.
+    /// It is not read any more, until its own messages have left: it waits for their receivers.
     void watch(Peer& sender);
     void unwatch(const Peer& sender);
     /// Something has left its queue.
@@ -105,9 +106,9 @@ public:
     template <typename Visitor>
     void for_each_stopped(Visitor&& visit) const {
         for (const auto& [sender, held] : held_)
-            if (held.is_stopped)
+            if (held.is_stopped || held.waits_for_own)
                 visit(ThrottledSender{sender, waits_.receivers_of(sender), held.since,
-                                      held.beyond_share, held.waits_for_bus});
+                                      held.beyond_share, held.waits_for_bus || held.waits_for_own});
     }
     [[nodiscard]] const ThrottleCounts& counts() const { return counts_; }
     /// How often has been asked whether there is room in a queue: what waiting costs, as a number
@@ -138,6 +139,7 @@ private:
     void run_task() override;
     void go_on_in_new_turn();
     Held& held(Peer& sender);
+    [[nodiscard]] bool is_news(const Peer& sender);
     void log_throttled(const Peer& sender, const Peer& receiver);
     void log_throttled_by_bus(const Peer& sender, const Room& wanted);
     bool stop_reading(Peer& sender, Held& held);
@@ -165,6 +167,7 @@ private:
     HeldSenderHandler& handler_;
     bus::Timer watch_;
     std::map<PeerId, Held> held_;
+    std::unordered_map<PeerId, bus::TimePoint> last_stops_;
     WaitGraph waits_;
     std::set<PeerId> drained_;
     std::list<PeerId> for_bus_;

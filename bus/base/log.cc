@@ -12,7 +12,8 @@ namespace {
 
 // Who may have a budget of their own.
 constexpr std::size_t kMaxParties = 64;
-constexpr std::string_view kOthers = "other users";
+constexpr std::string_view kOthers = "others";
+constexpr std::uint32_t kOfOneProgram = 5;
 
 bool is_counted(std::string_view party) {
     return !party.empty() && party != kOthers;
@@ -110,19 +111,20 @@ void Log::write_limited(LogKind kind,
                         LogLevel level,
                         fmt::string_view format,
                         fmt::format_args arguments) {
-    if (take(kind, level, "")) write(level, format, arguments);
+    if (take(kind, level, budget_.burst, "")) write(level, format, arguments);
 }
 
 bool Log::admit(LogKind kind, LogLevel level, LogParty party) {
-    return take(kind, level, party_with_room(kind, party));
+    const auto burst = party.pid ? std::max(budget_.burst / kOfOneProgram, 1U) : budget_.burst;
+    return take(kind, level, burst, party_with_room(kind, party));
 }
 
 /// One record out of the budget. Reports what was suppressed before it.
-bool Log::take(LogKind kind, LogLevel level, std::string party) {
+bool Log::take(LogKind kind, LogLevel level, std::uint32_t burst, std::string party) {
     const auto [entry, is_new] = buckets_.try_emplace(BucketKey(kind.name, std::move(party)));
     Bucket& bucket = entry->second;
     if (is_new) {
-        bucket = {level, budget_.burst, clock_(), 0};
+        bucket = {level, burst, burst, clock_(), 0};
         if (is_counted(entry->first.second)) ++party_count_;
     }
     refill(bucket);
@@ -139,6 +141,7 @@ bool Log::take(LogKind kind, LogLevel level, std::string party) {
 /// As it stands in a report, behind "of". All parties beyond the bound share one budget.
 std::string Log::party_with_room(LogKind kind, LogParty party) {
     std::string name = party.uid ? fmt::format("uid {}", *party.uid) : "anonymous peers";
+    if (party.pid) name += fmt::format(" pid {}", *party.pid);
     if (party_count_ < kMaxParties || buckets_.contains(BucketKey(kind.name, name))) return name;
     forget_idle_parties();
     return party_count_ < kMaxParties ? name : std::string(kOthers);
@@ -150,7 +153,7 @@ void Log::forget_idle_parties() {
         const auto entry = next++;
         if (!is_counted(entry->first.second)) continue;
         refill(entry->second);
-        if (entry->second.tokens < budget_.burst || entry->second.suppressed != 0) continue;
+        if (entry->second.tokens < entry->second.burst || entry->second.suppressed != 0) continue;
         buckets_.erase(entry);
         --party_count_;
     }
@@ -159,9 +162,9 @@ void Log::forget_idle_parties() {
 void Log::refill(Bucket& bucket) {
     const auto elapsed = clock_() - bucket.refilled_at;
     const auto earned = elapsed / budget_.refill;
-    const auto missing = budget_.burst - bucket.tokens;
+    const auto missing = bucket.burst - bucket.tokens;
     if (earned >= missing) {
-        bucket.tokens = budget_.burst;
+        bucket.tokens = bucket.burst;
         bucket.refilled_at += elapsed;
     } else {
         bucket.tokens += static_cast<std::uint32_t>(earned);

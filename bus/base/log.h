@@ -32,9 +32,11 @@ struct LogKind {
 };
 
 /// Whose doing a record is: each has a budget of its own, so that nobody can drown what others do.
-/// No uid: somebody who has not said who he is.
+/// No uid: somebody who has not said who he is. With a pid it is that one program of the user,
+/// which has a fifth of the budget.
 struct LogParty {
     std::optional<std::uint32_t> uid;
+    std::optional<std::int32_t> pid = {};
 };
 
 /// A kind may write `burst` records at once and one more per `refill` afterwards.
@@ -89,6 +91,24 @@ public:
         write_limited(kind, LogLevel::Error, format, fmt::make_format_args(arguments...));
     }
 
+    /// The same within what `party` has of it.
+    template <typename... Arguments>
+    void info(LogKind kind,
+              LogParty party,
+              fmt::format_string<Arguments...> format,
+              Arguments&&... arguments) {
+        if (admit(kind, LogLevel::Info, party))
+            write(LogLevel::Info, format, fmt::make_format_args(arguments...));
+    }
+    template <typename... Arguments>
+    void warning(LogKind kind,
+                 LogParty party,
+                 fmt::format_string<Arguments...> format,
+                 Arguments&&... arguments) {
+        if (admit(kind, LogLevel::Warning, party))
+            write(LogLevel::Warning, format, fmt::make_format_args(arguments...));
+    }
+
     /// Takes one record of `kind` out of the budget of `party`. False: that is spent; the record is
     /// counted and not to be written.
     [[nodiscard]] bool admit(LogKind kind, LogLevel level, LogParty party);
@@ -103,6 +123,7 @@ public:
 private:
     struct Bucket {
         LogLevel level = LogLevel::Info;
+        std::uint32_t burst = 0;
         std::uint32_t tokens = 0;
         std::chrono::steady_clock::time_point refilled_at;
         std::uint64_t suppressed = 0;
@@ -116,7 +137,7 @@ private:
                        LogLevel level,
                        fmt::string_view format,
                        fmt::format_args arguments);
-    bool take(LogKind kind, LogLevel level, std::string party);
+    bool take(LogKind kind, LogLevel level, std::uint32_t burst, std::string party);
     [[nodiscard]] std::string party_with_room(LogKind kind, LogParty party);
     void forget_idle_parties();
     void refill(Bucket& bucket);

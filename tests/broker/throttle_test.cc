@@ -101,6 +101,30 @@ TEST_F(Flood, ASenderIsNotReadWhileItsPartOfAQueueIsFull) {
     EXPECT_THAT(bus_.log_lines(), Contains(HasSubstr("Throttled " + sender_.name())));
 }
 
+TEST_F(Flood, OneFloodIsOneLineHoweverOftenItIsStopped) {
+    auto slow = RawClient::on(bus_);
+    const auto read_some = [&slow] {
+        std::array<std::byte, 300'000> some{};
+        return ::read(slow.socket(), some.data(), some.size());
+    };
+    for (int i = 0; i < 30; ++i) {
+        flood_one_way(sender_, slow);
+        (void)!read_some();
+        bus_.advance(1s);
+    }
+    const auto lines_told = [this] {
+        return std::count_if(bus_.log_lines().begin(), bus_.log_lines().end(),
+                             [](const std::string& line) { return line.starts_with("Throttled"); });
+    };
+    EXPECT_GT(bus_.broker().throttle().counts().throttled, 10U);
+    EXPECT_EQ(lines_told(), 1);
+    while (read_some() > 0)
+        bus_.settle();
+    bus_.advance(11s);
+    flood_one_way(sender_, slow);
+    EXPECT_EQ(lines_told(), 2) << "it is another flood";
+}
+
 TEST_F(Flood, TellsWhoWaitsForWhomAndSinceWhen) {
     auto stalled = RawClient::on(bus_);
     flood_one_way(sender_, stalled);
@@ -373,6 +397,17 @@ TEST_F(Flood, ASenderAtItsOwnLimitDoesNotWaitForEverEither) {
         if (sender.send(bytes) != bytes.size()) break;
         small.settle();
     }
+    const auto since = small.loop().now();
+    small.advance(1s);
+    std::vector<PeerId> told;
+    small.broker().throttle().for_each_stopped([&](const ThrottledSender& held) {
+        told.push_back(held.sender);
+        EXPECT_EQ(held.since, since);
+        EXPECT_TRUE(held.waits_for_bus);
+    });
+    EXPECT_THAT(told, testing::ElementsAre(small.state().peers.find(sender.name())->id()));
+    EXPECT_EQ(small.broker().throttle().counts().throttled, 1U);
+    EXPECT_THAT(small.log_lines(), Contains(HasSubstr("max_incoming_bytes=100000")));
     for (int i = 0; i < 25; ++i)
         small.advance(1s);
     EXPECT_EQ(small.state().peers.find(stalled.name()), nullptr);

@@ -106,6 +106,17 @@ TEST_F(LogTest, GivesEachPartyABudgetOfItsOwn) {
     EXPECT_EQ(records_.back().text, "6 records suppressed: policy denials of uid 1000");
 }
 
+TEST_F(LogTest, NoProgramOfAUserDrownsWhatItsOthersDo) {
+    constexpr LogKind kKind{"disconnected peers"};
+    for (int i = 0; i < 10; ++i)
+        log_.warning(kKind, LogParty{1000, 7}, "junk {}", i);
+    log_.warning(kKind, LogParty{1000, 8}, "heard");
+    EXPECT_EQ(records_.size(), 2U) << "a fifth of the budget, but one at least";
+    EXPECT_EQ(records_.back().text, "heard");
+    log_.report_suppressed();
+    EXPECT_EQ(records_.back().text, "9 records suppressed: disconnected peers of uid 1000 pid 7");
+}
+
 TEST_F(LogTest, AnonymousPeersAreOneParty) {
     for (int i = 0; i < 4; ++i)
         deny(std::nullopt);
@@ -120,8 +131,7 @@ TEST_F(LogTest, PartiesBeyondTheBoundShareOneBudgetUntilOthersAreIdle) {
     records_.clear();
     log_.report_suppressed();
     EXPECT_EQ(records_, (std::vector<Record>{{LogLevel::Security,
-                                              "33 records suppressed: policy denials of other "
-                                              "users"}}));
+                                              "33 records suppressed: policy denials of others"}}));
     now_ += std::chrono::hours(1);
     records_.clear();
     for (std::uint32_t uid = 64; uid < 100; ++uid)
