@@ -52,7 +52,9 @@ const Subscribers& Audience::subscribers() {
         const Peer* const receiver = state_.peers.find(id);
         if (!receiver) continue;
         all.insert(principal_of(*receiver));
-        if (keeps_up(state_of(*receiver, Resource::Bytes)))
+        const Port& port = receiver->port();
+        // How long it has taken nothing would be asked of the kernel, and does not matter here.
+        if (keeps_up({port.queued_bytes(), port.limits().bytes, {}}))
             keeping_up.insert(principal_of(*receiver));
     }
     subscribers_ = {.all = all.size(), .keeping_up = keeping_up.size()};

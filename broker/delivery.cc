@@ -17,6 +17,8 @@ namespace {
 // reading and checking one.
 constexpr std::size_t kCostPerCopy = 64;
 constexpr std::size_t kCopyDiscount = 8;
+// What it costs to find no room: the socket is asked, and how long it has taken nothing.
+constexpr std::size_t kCostOfNoRoom = 512;
 
 /// A message and its route in the form that match rules are tested against.
 class Subject {
@@ -81,7 +83,10 @@ Admitted Delivery::deliver(const bus::OutgoingMessage& message,
 }
 
 void Delivery::charge_copy(const bus::OutgoingMessage& message) {
-    const std::size_t cost = kCostPerCopy + message.size() / kCopyDiscount;
+    charge_work(kCostPerCopy + message.size() / kCopyDiscount);
+}
+
+void Delivery::charge_work(std::size_t cost) {
     work_ += cost;
     if (cause_) cause_->charge_turn(cost);
 }
@@ -120,6 +125,7 @@ std::vector<PeerId> Delivery::copy_to_all(const bus::OutgoingMessage& message,
         const Admitted admitted = eavesdropping
                                       ? Admission::copy_to_eavesdropper(message, *receiver)
                                       : admission_.copy(message, cause, *receiver, audience);
+        if (admitted != Admitted::Queued) charge_work(kCostOfNoRoom);
         if (admitted == Admitted::ReceiverGone) behind.push_back(id);
     }
     return behind;
@@ -147,9 +153,11 @@ void Delivery::deliver_again(Peer& sender, const HeldMessage& held) {
             is_gone = is_to_one;
             continue;
         }
+        charge_copy(message);
         const Admitted admitted =
             is_to_one ? admission_.to_one(message, sender, *receiver, MessageUse::OneWay)
                       : admission_.copy(message, &sender, *receiver, audience);
+        if (admitted != Admitted::Queued) charge_work(kCostOfNoRoom);
         if (admitted == Admitted::ReceiverGone) behind.push_back(id);
     }
     fan_out.reset();

@@ -102,6 +102,7 @@ private:
                                     Peer* cause,
                                     Audience& audience);
     void charge_copy(const bus::OutgoingMessage& message);
+    void charge_work(std::size_t cost);
     void deliver_again(Peer& sender, const HeldMessage& held);
     void end_those_behind(const std::vector<PeerId>& receivers);
     void deliver_to_monitor(const bus::OutgoingMessage& message, Peer& monitor);

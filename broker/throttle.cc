@@ -190,7 +190,7 @@ void Throttle::settle_bus() {
         const PeerId sender = for_bus_.front();
         Held& record = held_.at(sender);
         const Peer* const waiting = state_.peers.find(sender);
-        if (waiting && !has_room_on_bus(*waiting, record.wanted)) {
+        if (waiting && !has_room_to_go_on(*waiting, record.wanted)) {
             for_bus_.splice(for_bus_.end(), for_bus_, for_bus_.begin());
             continue;
         }
@@ -198,6 +198,16 @@ void Throttle::settle_bus() {
         record.waits_for_bus = false;
         release_if_free(sender);
     }
+}
+
+/// For more than the one message, or it would be stopped and asked again with each that leaves;
+/// unless nothing of it is under way, as it may never have room for more.
+bool Throttle::has_room_to_go_on(const Peer& sender, const Room& wanted) const {
+    Room more = wanted;
+    more.grow_to({.bytes = kRoomToGoOn});
+    if (has_room_on_bus(sender, more)) return true;
+    return sender.in_flight()->bytes() <= handler_.charged_for_held(sender) &&
+           has_room_on_bus(sender, wanted);
 }
 
 /// Its own charge for what is held of it is no hindrance: that is given back first.

@@ -146,6 +146,7 @@ private:
     void settle(PeerId receiver);
     void settle_bus();
     void release_if_free(PeerId sender);
+    [[nodiscard]] bool has_room_to_go_on(const Peer& sender, const Room& wanted) const;
     [[nodiscard]] bool has_room_on_bus(const Peer& sender, const Room& wanted) const;
     [[nodiscard]] bool is_waiting(PeerId sender, const Held& held) const;
     void release(PeerId sender);

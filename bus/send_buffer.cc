@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 
@@ -15,7 +16,16 @@ namespace {
 
 constexpr std::size_t kMaxParts = 64;           // iovecs per sendmsg
 constexpr std::size_t kFirstBlockBytes = 4096;  // most turns bring a peer less than this
-constexpr std::size_t kNextBlockBytes = 64 * 1024;
+constexpr std::size_t kMinNextBlockBytes = 16 * 1024;
+constexpr std::size_t kMaxNextBlockBytes = 64 * 1024;
+// Of what is queued, so much may be free at the end and sent at the beginning: with a thousand
+// queues of 100 KB blocks of 64 KiB would be half as much again.
+constexpr std::size_t kQueuedPerBlock = 8;
+
+std::size_t next_block_bytes(std::size_t queued) {
+    return std::clamp(std::bit_floor(queued / kQueuedPerBlock), kMinNextBlockBytes,
+                      kMaxNextBlockBytes);
+}
 
 /// The control data of a sendmsg that carries `descriptors`.
 class RightsMessage {
@@ -72,8 +82,8 @@ void SendBuffer::cut_for(Ref<const DescriptorSet> descriptors) {
 /// Makes sure that there is room behind the last segment.
 void SendBuffer::open_tail() {
     if (room_ && room_ != room_end_) return;
-    const Ref<Block> block =
-        pool_->take(segments_.size() == first_ ? kFirstBlockBytes : kNextBlockBytes);
+    const Ref<Block> block = pool_->take(
+        segments_.size() == first_ ? kFirstBlockBytes : next_block_bytes(queued_bytes()));
     room_ = block->data();
     room_end_ = room_ + block->capacity();
     segments_.push_back({block, room_, room_, nullptr});

@@ -15,7 +15,7 @@ namespace {
 // From here on a block is mapped: its pages cost nothing until bytes arrive, it grows without being
 // copied, and what is unmapped is gone, where blocks of the heap would keep what lies below them
 // from being given back.
-constexpr std::size_t kMappedFromBytes = std::size_t{64} << 10;
+constexpr std::size_t kMappedFromBytes = std::size_t{16} << 10;
 
 constexpr std::size_t kFreedAtOnce = std::size_t{4} << 20;
 
