@@ -121,6 +121,20 @@ TEST_F(Sending, KeepsOrderThroughAFullSocket) {
     EXPECT_EQ(received_, expected_);
 }
 
+TEST(SendBuffer, TakesLittleMoreMemoryThanIsQueued) {
+    constexpr std::size_t kUnusedAtMost = 20'000;
+    for (const std::size_t messages : {1U, 10U, 100U, 150U, 300U}) {
+        BlockPool pool;
+        SendBuffer buffer(pool);
+        for (std::size_t i = 0; i < messages; ++i)
+            buffer.append_bytes(Bytes(1000));
+        const std::size_t queued = buffer.queued_bytes();
+        buffer.clear();
+        EXPECT_GE(pool.kept_bytes(), queued);
+        EXPECT_LE(pool.kept_bytes(), queued + std::max(kUnusedAtMost, queued / 8)) << messages;
+    }
+}
+
 TEST_F(Sending, LargeBodiesAreNotCopied) {
     const auto body = pool_.take(100'000);
     std::memset(body->data(), 'x', 100'000);
