@@ -25,6 +25,9 @@ public:
         state_.peers.for_each([this](const Peer& peer) { count(peer); });
         bus_.departures.for_each([this](const Peer& peer) { count(peer); });
         bus_.held_messages.for_each([this](const HeldMessage& message) { count(message); });
+        bus_.match_report.for_each_held([this](const Peer& peer, std::uint64_t bytes) {
+            held(peer.account().account())[kBytes] += bytes;
+        });
         bus_.waiting_room.for_each(
             [this](const Arrival& arrival) { ++held(arrival.account.account())[kConnections]; });
         look_for_strays();

@@ -11,6 +11,7 @@
 #include "broker/bus_state.h"
 #include "broker/departures.h"
 #include "broker/held_messages.h"
+#include "broker/match_report.h"
 #include "broker/waiting_room.h"
 #include "bus/base/event_loop.h"
 
@@ -29,6 +30,7 @@ struct AuditedBus {
     const WaitingRoom& waiting_room;
     const HeldMessages& held_messages;
     const Departures& departures;
+    const MatchReport& match_report;
 };
 
 [[nodiscard]] AuditReport audit(const AuditedBus& bus);

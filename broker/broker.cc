@@ -60,6 +60,7 @@ Broker::Broker(bus::EventLoop& loop,
       delivery_(state_, judge_, admission_, writes_, *this),
       name_signals_(state_, delivery_),
       departures_(state_, delivery_, name_signals_, turns_),
+      match_report_(state_, delivery_, turns_, pool_),
       driver_(state_, delivery_, name_signals_, throttle_, *this),
       dispatcher_(state_, pool_, judge_, delivery_, driver_, *this),
       reload_(state_, delivery_, source, *this),
@@ -232,6 +233,7 @@ void Broker::remove(Peer& peer) {
     auto released = state_.peers.release(peer);
     throttle_.forget(peer);
     admission_.forget(peer);
+    match_report_.forget(peer);
     if (was_monitor) state_.monitor_matches.remove_all(peer.id());
     if (was_active) {
         departures_.begin(std::move(released));

@@ -20,6 +20,7 @@
 #include "broker/driver.h"
 #include "broker/judge.h"
 #include "broker/listener.h"
+#include "broker/match_report.h"
 #include "broker/name_signals.h"
 #include "broker/peer.h"
 #include "broker/policy_succession.h"
@@ -85,7 +86,7 @@ public:
     /// stopped if not.
     void audit_turns() { audit_.emplace(audited()); }
     [[nodiscard]] AuditedBus audited() const {
-        return {state_, waiting_room_, admission_.held(), departures_};
+        return {state_, waiting_room_, admission_.held(), departures_, match_report_};
     }
 
     [[nodiscard]] const BusState& state() const { return state_; }
@@ -94,6 +95,7 @@ public:
     [[nodiscard]] std::size_t waiting_count() const {
         return waiting_room_.size() + waiting_room_.too_fast().size();
     }
+    [[nodiscard]] const MatchReport& match_report() const { return match_report_; }
     /// Bytes that have been read of those who are not read on: charged to nobody, see ReadArena.
     [[nodiscard]] std::size_t read_ahead_bytes() const { return arena_.aside(); }
     /// Messages that the bus itself has written: their last serial.
@@ -105,7 +107,10 @@ private:
     void on_message(Peer& peer, const bus::Message& message) override;
     void on_violation(Peer& peer, std::string_view what) override;
     void on_hang_up(Peer& peer) override;
-    void on_other_side_gone(Peer& peer) override { throttle_.let_go(peer); }
+    void on_other_side_gone(Peer& peer) override {
+        throttle_.let_go(peer);
+        match_report_.forget(peer);
+    }
     bool on_room(Peer& sender) override { return delivery_.deliver_held(sender); }
     [[nodiscard]] std::uint64_t charged_for_held(const Peer& sender) const override {
         return admission_.held().charged_bytes_of(sender.id());
@@ -128,6 +133,9 @@ private:
         if (reload_observer_) reload_observer_->on_reloads_done();
     }
     void on_connection_completed() override { let_in(); }
+    void report_match_rules(Peer& caller, std::uint32_t serial) override {
+        match_report_.ask(caller, serial);
+    }
     void answer_for(Peer& callee) override {
         while (!departures_.answer_for(callee, std::numeric_limits<std::size_t>::max())) {
         }
@@ -159,6 +167,7 @@ private:
     Delivery delivery_;
     NameSignals name_signals_;
     Departures departures_;
+    MatchReport match_report_;
     Driver driver_;
     Dispatcher dispatcher_;
     Reload reload_;

@@ -225,24 +225,41 @@ void Delivery::tell_monitors_of_refusal(const Passage& passage, const ErrorReply
 void Delivery::send_from_driver(Peer& receiver,
                                 bus::MessageFields fields,
                                 bus::Ref<const bus::DescriptorSet> descriptors) {
+    address_from_driver(fields, receiver);
+    if (descriptors) fields.unix_fds = static_cast<std::uint32_t>(descriptors->descriptors.size());
+    auto message = builder_.build(fields);
+    message.descriptors = std::move(descriptors);
+    post_from_driver(message, receiver);
+}
+
+void Delivery::reply_from_driver(Peer& receiver,
+                                 bus::MessageFields fields,
+                                 std::span<const std::byte> body,
+                                 bus::Ref<const bus::Block> owner) {
+    address_from_driver(fields, receiver);
+    fields.type = bus::MessageType::MethodReturn;
+    post_from_driver(builder_.build_around(body, std::move(owner), fields), receiver);
+}
+
+void Delivery::address_from_driver(bus::MessageFields& fields, const Peer& receiver) {
     fields.flags |= bus::kFlagNoReplyExpected;
     fields.serial = next_serial();
     fields.sender = bus::kDriverName;
     fields.destination = receiver.unique_name();
-    if (descriptors) fields.unix_fds = static_cast<std::uint32_t>(descriptors->descriptors.size());
-    auto message = builder_.build(fields);
-    message.descriptors = std::move(descriptors);
+}
+
+void Delivery::post_from_driver(const bus::OutgoingMessage& message, Peer& receiver) {
+    const bool is_reply = message.header.reply_serial != 0;
     capture(message, {.addressed = &receiver});
     if (receiver.is_retired() || receiver.is_monitor()) return;
-    const Passage passage{.header = message.header,
-                          .receiver = &receiver,
-                          .requested_reply = fields.reply_serial != 0};
+    const Passage passage{
+        .header = message.header, .receiver = &receiver, .requested_reply = is_reply};
     const auto verdict = judge_.decide(passage);
     if (verdict) {
         charge_copy(message);
         Peer* const cause = living_cause();
         // Whoever gets a reply has asked for it.
-        if (cause && cause != &receiver && fields.reply_serial == 0) {
+        if (cause && cause != &receiver && !is_reply) {
             admission_.tell(message, *cause, receiver);
         } else {
             admission_.answer(message, receiver);

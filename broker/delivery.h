@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -80,6 +81,11 @@ public:
     void send_from_driver(Peer& receiver,
                           bus::MessageFields fields,
                           bus::Ref<const bus::DescriptorSet> descriptors = nullptr);
+    /// A reply of the driver whose body stands in `owner`, which is shared and not copied.
+    void reply_from_driver(Peer& receiver,
+                           bus::MessageFields fields,
+                           std::span<const std::byte> body,
+                           bus::Ref<const bus::Block> owner);
     /// A signal of the driver, to all subscribers.
     void broadcast_from_driver(bus::MessageFields fields);
     /// `serial`: of the message that could not be served.
@@ -103,6 +109,8 @@ private:
                                     Audience& audience);
     void charge_copy(const bus::OutgoingMessage& message);
     void charge_work(std::size_t cost);
+    void address_from_driver(bus::MessageFields& fields, const Peer& receiver);
+    void post_from_driver(const bus::OutgoingMessage& message, Peer& receiver);
     void deliver_again(Peer& sender, const HeldMessage& held);
     void end_those_behind(const std::vector<PeerId>& receivers);
     void deliver_to_monitor(const bus::OutgoingMessage& message, Peer& monitor);

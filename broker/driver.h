@@ -33,6 +33,8 @@ public:
                                                                std::uint32_t serial) = 0;
     /// A connection is complete, so that there is room for another one on its way.
     virtual void on_connection_completed() = 0;
+    /// Answers GetAllMatchRules, now or later; no further call of the caller comes before that.
+    virtual void report_match_rules(Peer& caller, std::uint32_t serial) = 0;
     /// `callee` will not answer any more; its callers get NoReply.
     virtual void answer_for(Peer& callee) = 0;
 

@@ -11,10 +11,6 @@ namespace buzon::broker {
 
 namespace {
 
-// Of looking at a peer and of writing down a rule, for Peer::charge_turn().
-constexpr std::size_t kCostPerPeer = 64;
-constexpr std::size_t kCostPerRule = 512;
-
 /// A dictionary of uint32 values, under construction. What does not fit is the largest that does.
 class CounterTable {
 public:
@@ -90,30 +86,7 @@ Driver::Outcome Driver::get_connection_stats(DriverCall& call) {
 
 Driver::Outcome Driver::get_all_match_rules(DriverCall& call) {
     if (call.caller.has_hung_up()) return {};  // Nobody reads it, and it may be long.
-    auto& body = start_reply();
-    bool fits = true;
-    std::size_t cost = state_.peers.complete_count() * kCostPerPeer;
-    const auto write_rules_of = [&](const Peer& peer) {
-        fits = fits && has_room_for(body, peer.unique_name().size());
-        if (!fits) return;
-        body.align_struct();
-        body.write_string(peer.unique_name());
-        const auto rules = body.begin_array('s');
-        for (const MatchRule& rule : state_.matches.rules_of(peer.id())) {
-            const std::string text = to_text(rule);
-            fits = has_room_for(body, text.size());
-            if (!fits) break;
-            body.write_string(text);
-            cost += kCostPerRule + text.size();
-        }
-        body.end_array(rules);
-    };
-    const auto connections = body.begin_array('{');
-    state_.peers.for_each_active(write_rules_of);
-    call.caller.charge_turn(cost);
-    if (!fits) return bus::Unexpected{too_large("The match rules")};
-    body.end_array(connections);
-    finish_reply(call, "a{sas}");
+    host_.report_match_rules(call.caller, call.header().serial);
     return {};
 }
 

@@ -95,6 +95,19 @@ std::vector<MatchRule> MatchIndex::rules_of(PeerId peer) const {
     return rules;
 }
 
+void MatchIndex::set_cursor(RuleCursor& cursor, PeerId peer) {
+    const std::uint32_t subscriber = find_subscriber(peer);
+    cursor.next_ = subscriber == kNone ? kNone : subscribers_[subscriber].first;
+    if (!cursor.is_linked()) cursors_.push_back(cursor);
+}
+
+std::optional<MatchRule> MatchIndex::next_rule(RuleCursor& cursor) const {
+    if (cursor.next_ == kNone) return std::nullopt;
+    const Instance& instance = instances_[cursor.next_];
+    cursor.next_ = instance.next;
+    return tree_.rule_at(subscriptions_[instance.subscription].node);
+}
+
 std::size_t MatchIndex::count_of(PeerId peer) const {
     const std::uint32_t subscriber = find_subscriber(peer);
     return subscriber == kNone ? 0 : subscribers_[subscriber].rules;
@@ -148,7 +161,7 @@ void MatchIndex::drop_newest_instance(std::uint32_t subscription) {
     const std::uint32_t subscriber_number = subscriptions_[subscription].subscriber;
     Subscriber& subscriber = subscribers_[subscriber_number];
 
-    unlink_instance(subscriber, instance);
+    unlink_instance(subscriber, number);
     instances_.remove(number);
     subscriptions_[subscription].newest = instance.older_equal;
     if (instance.older_equal == kNone) drop_subscription(subscription);
@@ -157,7 +170,11 @@ void MatchIndex::drop_newest_instance(std::uint32_t subscription) {
     subscribers_.remove(subscriber_number);
 }
 
-void MatchIndex::unlink_instance(Subscriber& subscriber, const Instance& instance) {
+void MatchIndex::unlink_instance(Subscriber& subscriber, std::uint32_t number) {
+    const Instance& instance = instances_[number];
+    cursors_.for_each([&](RuleCursor& cursor) {
+        if (cursor.next_ == number) cursor.next_ = instance.next;
+    });
     (instance.previous == kNone ? subscriber.first : instances_[instance.previous].next) =
         instance.next;
     (instance.next == kNone ? subscriber.last : instances_[instance.next].previous) =

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -14,12 +15,23 @@
 #include "broker/peer_id.h"
 #include "bus/base/hash.h"
 #include "bus/base/hash_index.h"
+#include "bus/base/intrusive_list.h"
 #include "bus/base/slab.h"
 
 namespace buzon::broker {
 
 class MatchIndex {
+    static constexpr std::uint32_t kNone = bus::HashIndex::kNone;
+
 public:
+    /// Where somebody is who reads the rules of one peer while these come and go: each rule that is
+    /// there all the while is read once, one that comes meanwhile may be. Lives shorter than the
+    /// index, or unlink()s itself.
+    class RuleCursor : public bus::ListLink<RuleCursor> {
+        friend class MatchIndex;
+        std::uint32_t next_ = kNone;
+    };
+
     explicit MatchIndex(bus::HashSeed seed,
                         Eavesdropping eavesdropping = Eavesdropping::AsTheRuleSays);
 
@@ -44,6 +56,10 @@ public:
 
     /// In the order in which they were added.
     [[nodiscard]] std::vector<MatchRule> rules_of(PeerId peer) const;
+    /// In front of the first rule of `peer`.
+    void set_cursor(RuleCursor& cursor, PeerId peer);
+    /// In the order of rules_of(); nothing at the end.
+    [[nodiscard]] std::optional<MatchRule> next_rule(RuleCursor& cursor) const;
     [[nodiscard]] std::size_t count_of(PeerId peer) const;
     [[nodiscard]] std::size_t size() const { return instances_.size(); }
     [[nodiscard]] bool empty() const { return size() == 0; }
@@ -54,7 +70,6 @@ public:
 
 private:
     using NodeId = MatchTree::NodeId;
-    static constexpr std::uint32_t kNone = bus::HashIndex::kNone;
 
     /// One peer and one rule, however many times it was added.
     struct Subscription {
@@ -84,7 +99,7 @@ private:
     std::uint32_t find_or_add_subscription(std::uint32_t subscriber, NodeId node);
     void drop_newest_instance(std::uint32_t subscription);
     void drop_subscription(std::uint32_t subscription);
-    void unlink_instance(Subscriber& subscriber, const Instance& instance);
+    void unlink_instance(Subscriber& subscriber, std::uint32_t number);
 
     bus::HashSeed seed_;
     MatchTree tree_;
@@ -93,6 +108,7 @@ private:
     bus::Slab<Subscription> subscriptions_;
     bus::HashIndex subscription_index_;
     bus::Slab<Instance> instances_;
+    bus::IntrusiveList<RuleCursor, RuleCursor> cursors_;
     std::vector<NodeId> matching_;  // of the find() under way; kept for its memory
     std::uint64_t turn_ = 0;
 };

@@ -142,6 +142,9 @@ public:
     /// Until there is room for what it sends.
     void stop_reading() { input_.close(PeerInput::Gate::Room); }
     void go_on_reading() { input_.open(PeerInput::Gate::Room); }
+    /// While an answer is written over several turns, so that answers keep their order.
+    void wait_for_answer() { input_.close(PeerInput::Gate::Answer); }
+    void end_wait_for_answer() { input_.open(PeerInput::Gate::Answer); }
     /// The other side is gone; what it sent before is still routed.
     [[nodiscard]] bool has_hung_up() const { return input_.has_hung_up(); }
     /// Ends it with that errno when its turn comes.

@@ -60,7 +60,7 @@ struct InputEnvironment {
 class PeerInput final : private TurnTaker, private CookieWaiter {
 public:
     /// Why a peer is not read.
-    enum class Gate : std::uint8_t { InFlight = 1U, Cookie = 2U, Room = 4U };
+    enum class Gate : std::uint8_t { InFlight = 1U, Cookie = 2U, Room = 4U, Answer = 8U };
 
     /// `socket` stays the owner's, and so does `account`, which it waits and pays in.
     PeerInput(const InputEnvironment& environment,

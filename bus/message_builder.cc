@@ -2,6 +2,7 @@
 #include "bus/message_builder.h"
 
 #include <cassert>
+#include <utility>
 
 namespace buzon::bus {
 
@@ -47,11 +48,13 @@ void MessageBuilder::write_number(FieldCode code, std::uint32_t value) {
     head_.write_uint32(value);
 }
 
-OutgoingMessage MessageBuilder::build(const MessageFields& fields) {
+OutgoingMessage MessageBuilder::build_around(std::span<const std::byte> body,
+                                             Ref<const Block> owner,
+                                             const MessageFields& fields) {
     assert(fields.serial != 0);
-    assert(body_.size() == 0 || !fields.signature.empty());
+    assert(body.empty() || !fields.signature.empty());
     header_ = header_of(fields, head_.order());
-    header_.body_bytes = static_cast<std::uint32_t>(body_.size());
+    header_.body_bytes = static_cast<std::uint32_t>(body.size());
 
     head_.clear();
     head_.write_byte(static_cast<std::uint8_t>(head_.order()));
@@ -73,7 +76,7 @@ OutgoingMessage MessageBuilder::build(const MessageFields& fields) {
     head_.end_array(array);
     header_.fields_bytes = static_cast<std::uint32_t>(head_.size() - kFixedHeaderBytes);
     head_.align(8);
-    return {header_, head_.bytes(), body_.bytes(), nullptr, nullptr};
+    return {header_, head_.bytes(), body, std::move(owner), nullptr};
 }
 
 }  // namespace buzon::bus

@@ -42,7 +42,13 @@ public:
     }
     /// Writes the head for the body that stands in the writer. The result is valid until the next
     /// start_body() or build().
-    [[nodiscard]] OutgoingMessage build(const MessageFields& fields);
+    [[nodiscard]] OutgoingMessage build(const MessageFields& fields) {
+        return build_around(body_.bytes(), nullptr, fields);
+    }
+    /// The same for a body that stands elsewhere, in `owner`, in the same byte order.
+    [[nodiscard]] OutgoingMessage build_around(std::span<const std::byte> body,
+                                               Ref<const Block> owner,
+                                               const MessageFields& fields);
 
 private:
     void write_text(FieldCode code, std::string_view type, std::string_view text);

@@ -225,6 +225,70 @@ TEST(RulesOf, AreGivenWholeAndInTheOrderOfAdding) {
     EXPECT_TRUE(index.rules_of(kBob).empty());
 }
 
+class RuleCursorTest : public testing::Test {
+protected:
+    RuleCursorTest() {
+        for (const auto* const text : {"member='A'", "member='B'", "member='C'"})
+            index_.add(kAnn, rule(text));
+        index_.set_cursor(cursor_, kAnn);
+    }
+    std::string next() {
+        const auto found = index_.next_rule(cursor_);
+        return found ? to_text(*found) : "end";
+    }
+
+    MatchIndex index_{kSeed};
+    MatchIndex::RuleCursor cursor_;
+};
+
+TEST_F(RuleCursorTest, GivesTheRulesInTheirOrder) {
+    EXPECT_EQ(next(), "member='A'");
+    EXPECT_EQ(next(), "member='B'");
+    EXPECT_EQ(next(), "member='C'");
+    EXPECT_EQ(next(), "end");
+    EXPECT_EQ(next(), "end");
+    index_.set_cursor(cursor_, kBob);
+    EXPECT_EQ(next(), "end");
+}
+
+TEST_F(RuleCursorTest, PassesOverWhatIsRemovedInFrontOfIt) {
+    EXPECT_EQ(next(), "member='A'");
+    EXPECT_TRUE(index_.remove(kAnn, rule("member='B'")));
+    index_.add(kBob, rule("member='D'"));  // has the number that has become free
+    EXPECT_EQ(next(), "member='C'");
+    EXPECT_EQ(next(), "end");
+}
+
+TEST_F(RuleCursorTest, MindsNothingThatIsRemovedBehindIt) {
+    EXPECT_EQ(next(), "member='A'");
+    EXPECT_TRUE(index_.remove(kAnn, rule("member='A'")));
+    EXPECT_EQ(next(), "member='B'");
+}
+
+TEST_F(RuleCursorTest, OfEqualRulesLeavesOutTheOneThatIsRemoved) {
+    index_.add(kAnn, rule("member='A'"));
+    EXPECT_EQ(next(), "member='A'");
+    EXPECT_TRUE(index_.remove(kAnn, rule("member='A'")));
+    EXPECT_EQ(next(), "member='B'");
+    EXPECT_EQ(next(), "member='C'");
+    EXPECT_EQ(next(), "end");
+}
+
+TEST_F(RuleCursorTest, IsAtTheEndWhenAllAreGone) {
+    EXPECT_EQ(next(), "member='A'");
+    EXPECT_EQ(index_.remove_all(kAnn), 3U);
+    index_.add(kAnn, rule("member='A'"));
+    EXPECT_EQ(next(), "end");
+}
+
+TEST_F(RuleCursorTest, MayEndBeforeAll) {
+    {
+        MatchIndex::RuleCursor other;
+        index_.set_cursor(other, kAnn);
+    }
+    EXPECT_EQ(index_.remove_all(kAnn), 3U);
+}
+
 /// Random rules and messages over few words, so that they often meet.
 class Generator {
 public:

@@ -3,7 +3,7 @@
 
 import harness
 from driver_case import STATS, DriverTestCase
-from rawclient import BUS_NAME
+from rawclient import BUS_NAME, BUS_PATH
 from wire import Message
 
 BUS_KEYS = {"Serial", "ActiveConnections", "IncompleteConnections", "MatchRules", "PeakMatchRules",
@@ -98,6 +98,33 @@ class Stats(DriverTestCase):
         self.assertEqual(sorted(self.rules_of(other)), ["member='A'", "member='A'", "member='B'"])
         other.bus("RemoveMatch", "s", "member='A'")
         self.assertEqual(sorted(self.rules_of(other)), ["member='A'", "member='B'"])
+
+    def test_very_many_rules_and_what_is_called_behind_it(self):
+        others = [self.connect() for _ in range(10)]
+        rules = [f"member='M{i}',arg0='{'x' * 300}'" for i in range(200)]
+        for other in others:
+            for rule in rules:
+                other.add_match(rule)
+        asked = Message(path=BUS_PATH, interface=STATS, member="GetAllMatchRules",
+                        destination=BUS_NAME)
+        pinged = Message(path=BUS_PATH, interface=BUS_NAME, member="GetId", destination=BUS_NAME)
+        serials = [self.client.send(asked), self.client.send(pinged)]
+        answers = [self.client.receive(), self.client.receive()]
+        self.assertEqual([answer.reply_serial for answer in answers], serials)
+        for other in others:
+            self.assertEqual(answers[0].body[0][other.name], rules)
+
+    def test_a_caller_that_hangs_up_before_it_has_its_answer(self):
+        others = [self.connect() for _ in range(10)]
+        for other in others:
+            for i in range(200):
+                other.add_match(f"member='M{i}',arg0='{'x' * 300}'")
+        for _ in range(20):
+            caller = self.connect()
+            caller.send(Message(path=BUS_PATH, interface=STATS, member="GetAllMatchRules",
+                                destination=BUS_NAME))
+            caller.close()
+        self.assertEqual(len(self.rules_of(others[0])), 200)
 
 
 def peer_ping():
