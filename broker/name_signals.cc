@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/name_signals.h"
 
+#include <string>
+
 #include "broker/queue_bounds.h"
 
 namespace buzon::broker {
@@ -46,8 +48,11 @@ void NameSignals::announce(const NameChange& change, Peer* leaving) {
         if (new_owner) bound_queue(state_, *new_owner);
     }
     if (old_owner) tell_lost(*old_owner, change.name);
-    tell_all(change.name, old_owner ? old_owner->unique_name() : std::string_view(),
-             new_owner ? new_owner->unique_name() : std::string_view());
+    // Whoever is leaving can't be found, but owns the name until that has been told as well.
+    const auto text_of = [](std::optional<PeerId> owner) {
+        return owner ? std::string(unique_name_of(*owner)) : std::string();
+    };
+    tell_all(change.name, text_of(change.old_owner), text_of(change.new_owner));
     if (new_owner) tell_acquired(*new_owner, change.name);
 }
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -89,6 +90,32 @@ TEST_F(Leaving, OfManyWhoLeaveAtOnceNoneInheritsWhatAnotherOwned) {
     EXPECT_EQ(withdrawn, kMany + 2U) << "each name once, and those of the connections";
     EXPECT_EQ(bus_.state().names.size(), 0U);
     EXPECT_EQ(held(Resource::Names), 0U);
+}
+
+TEST_F(Leaving, AnHeirWhoLeavesAsWellIsToldOfAllTheSame) {
+    RawClient heir = RawClient::on(bus_);
+    request_names(leaver_, kMany);
+    request_names(heir, kMany);
+    watcher_.call("AddMatch", "s", "member='NameOwnerChanged'");
+    watcher_.take_all();
+    std::map<std::string, std::string> owners;
+    for (int i = 0; i < kMany; ++i)
+        owners[name(i)] = leaver_.name();
+    for (const auto* each : {&leaver_, &heir})
+        owners[each->name()] = each->name();
+    leaver_.close();
+    for (int i = 0; i < 3; ++i)
+        bus_.turn();
+    heir.close();
+    for (auto part = watcher_.take_all(); !part.empty(); part = watcher_.take_all())
+        for (const Received& each : part) {
+            bus::WireReader body(each.body, bus::ByteOrder::Little);
+            const std::string name(body.read_string().value_or(""));
+            EXPECT_EQ(owners[name], body.read_string()) << name;
+            owners[name] = body.read_string().value_or("?");
+        }
+    for (const auto& [name, owner] : owners)
+        EXPECT_EQ(owner, "") << name;
 }
 
 TEST_F(Leaving, OneWhoStaysInheritsAllTheSame) {
