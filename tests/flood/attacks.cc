@@ -7,6 +7,8 @@
 #include "tests/flood/crew.h"
 #include "tests/flood/guests.h"
 #include "tests/flood/hoarders.h"
+#include "tests/flood/hosts.h"
+#include "tests/flood/name_watcher.h"
 #include "tests/flood/role.h"
 #include "tests/flood/speech.h"
 
@@ -124,15 +126,18 @@ std::vector<Attack> at_the_bus() {
          {speaker(driver_calls(
              "AddMatch",
              [](auto, auto nth) { return fmt::format("interface='org.example.I{}'", nth); }))}},
-        {"names", "requests names for ever", {speaker(name_requests([](auto, auto nth) {
-             return fmt::format("org.example.Name{}", nth);
-         }))}},
+        {"names",
+         "requests names for ever, watched by one who follows NameOwnerChanged",
+         {name_watcher(), speaker(name_requests([](auto, auto nth) {
+              return fmt::format("org.example.Name{}", nth);
+          }))}},
         {"leaving-with-names",
          "ten connections own 5,000 names each, hang up and come again",
-         {leaver_with_names(10, 5000)}},
+         {name_watcher(), leaver_with_names(10, 5000)}},
         {"waiting-owners",
          "250 connections wait for the same names",
-         {actor_of({.connections = kMany, .speech = name_requests([](auto, auto nth) {
+         {name_watcher(),
+          actor_of({.connections = kMany, .speech = name_requests([](auto, auto nth) {
                                               return fmt::format("org.example.Name{}", nth % 5000);
                                           })})}},
         {"name-churn", "a name comes and goes", {speaker(name_churn("Churn"))}},
@@ -166,6 +171,52 @@ std::vector<Attack> at_many() {
          "a monitor that never reads, while somebody floods one who does",
          {actor_of({.monitors = true, .reading = Reading::Nothing}), reader("Sink"),
           speaker(calls("Sink", kKiB, Reply::NotWanted).on_record())}},
+    };
+}
+
+/// Of a program of its own that reads.
+Actor subscriber(Reading reading = Reading::Everything) {
+    return actor_of({.rules = {broadcast_rule()}, .reading = reading, .is_innocent = true});
+}
+
+/// Ten connections of one program that takes little of what it has asked for.
+Actor hostile_subscribers() {
+    return actor_of({.connections = 10,
+                     .rules = {broadcast_rule()},
+                     .reading = Reading::Drips,
+                     .drip_bytes = 16 * kKiB});
+}
+
+std::vector<Attack> at_innocents_with_a_part() {
+    // Small queues, so that a second is enough to fill them.
+    const std::vector<std::pair<std::string, std::uint64_t>> small{{"max_outgoing_bytes", kMiB}};
+    return {
+        {"deaf-callers",
+         "ten connections call a service and never read its replies, another program calls it too",
+         {service("Service"), caller_of("Service"),
+          actor_of({.connections = 10,
+                    .speech = calls("Service", 100, Reply::Wanted),
+                    .reading = Reading::Nothing})}},
+        {"drips-minority",
+         "a program that drips, and three that keep up, hear one who must keep its pace; small "
+         "queues",
+         {subscriber(), subscriber(), subscriber(), hostile_subscribers(),
+          broadcaster(Pace::MustBeKept)},
+         small},
+        {"drips-majority",
+         "three programs that drip, and one that keeps up, hear one who may have to wait; small "
+         "queues",
+         {subscriber(), hostile_subscribers(), hostile_subscribers(), hostile_subscribers(),
+          broadcaster(Pace::MayWait)},
+         small},
+        {"pausing-subscriber",
+         "a flood of signals for four who keep up and one who pauses for half of each second",
+         {subscriber(), subscriber(), subscriber(), subscriber(),
+          actor_of({.rules = {broadcast_rule()},
+                    .reading = Reading::WithPauses,
+                    .hears_on_record = true,
+                    .is_innocent = true}),
+          speaker(broadcasts(kKiB).on_record())}},
     };
 }
 
@@ -218,8 +269,9 @@ std::vector<Attack> by_being_there() {
 const std::vector<Attack>& all_attacks() {
     static const auto attacks = [] {
         std::vector<Attack> all;
-        for (const auto& some : {at_a_receiver(), at_the_bus(), at_many(),
-                                 with_descriptors_and_replies(), by_being_there()}) {
+        for (const auto& some :
+             {at_a_receiver(), at_the_bus(), at_many(), at_innocents_with_a_part(),
+              with_descriptors_and_replies(), by_being_there()}) {
             all.insert(all.end(), some.begin(), some.end());
         }
         return all;

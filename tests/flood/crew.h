@@ -14,8 +14,9 @@
 
 namespace buzon::flood {
 
-/// In bursts: everything, but for 0.7 of each second it is busy with something else.
-enum class Reading { Everything, Nothing, Drips, InBursts };
+/// In bursts, with pauses: everything, but for 700 or 500 ms of each second it is busy with
+/// something else.
+enum class Reading { Everything, Nothing, Drips, InBursts, WithPauses };
 enum class Attachment { Nothing, SixteenFiles, ItsOwnSocket };
 
 struct Crew {

@@ -11,6 +11,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kBurst{300};
+constexpr milliseconds kBetweenPauses{500};
 constexpr milliseconds kBurstPeriod{1000};
 constexpr std::size_t kBatchBytes = std::size_t{64} << 10;
 constexpr std::size_t kMostAtOnce = std::size_t{1} << 20;
@@ -66,8 +67,15 @@ void Member::open_attachment() {
 }
 
 bool Member::reads() const {
-    const bool in_burst = (Clock::now() - board_.made) % kBurstPeriod < kBurst;
-    return crew_.reading == Reading::Everything || (crew_.reading == Reading::InBursts && in_burst);
+    const auto into_period = (Clock::now() - board_.made) % kBurstPeriod;
+    switch (crew_.reading) {
+        case Reading::Everything: return true;
+        case Reading::InBursts: return into_period < kBurst;
+        case Reading::WithPauses: return into_period < kBetweenPauses;
+        case Reading::Nothing:
+        case Reading::Drips: return false;
+    }
+    return false;
 }
 
 bool Member::has_something_to_say() const {

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/flood/hosts.h"
+
+#include <poll.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "tests/flood/outbox.h"
+#include "tests/flood/speech.h"
+#include "tests/load/client.h"
+
+namespace buzon::flood {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+
+constexpr std::chrono::seconds kPatience{1};
+
+/// One connection; that the bus ends it is harm.
+class Host : public Role {
+public:
+    void start(Stage& stage) override { client_.emplace(stage.socket_path); }
+    void step(Stage& stage) final {
+        wait();
+        try {
+            work(stage.board);
+            outbox_.flush(*client_);
+        } catch (const load::HungUp&) {
+            stage.board.befalls(innocent::kGuest, Fate::Disconnected);
+            throw;
+        }
+    }
+
+protected:
+    virtual void work(Board& board) = 0;
+    [[nodiscard]] load::Client& client() { return *client_; }
+    [[nodiscard]] Outbox& outbox() { return outbox_; }
+    template <typename Take>
+    void read(Take&& take) {
+        if (!is_reading()) return;
+        client_->receive_some(take, kMostAtOnce);
+    }
+
+private:
+    static constexpr std::size_t kMostAtOnce = std::size_t{1} << 20;
+    static constexpr int kStepMs = 2;
+
+    /// Who has too much to say does not ask for more of it.
+    [[nodiscard]] bool is_reading() const { return outbox_.size() < kMostAtOnce; }
+    void wait() const {
+        short events = is_reading() ? POLLIN : 0;
+        if (!outbox_.is_empty()) events |= POLLOUT;
+        pollfd source{.fd = client_->fd(), .events = events, .revents = 0};
+        ::poll(&source, 1, kStepMs);
+    }
+
+    std::optional<load::Client> client_;
+    Outbox outbox_;
+};
+
+class Service final : public Host {
+public:
+    explicit Service(std::string name) : name_(std::move(name)) {}
+
+    void start(Stage& stage) override {
+        Host::start(stage);
+        client().request_name(attack_name(name_));
+    }
+
+private:
+    static constexpr std::size_t kReplyBytes = 1024;
+
+    void work(Board&) override {
+        read([this](auto message) {
+            if (load::type_of(message) == bus::MessageType::MethodCall) answer(message);
+        });
+    }
+    void answer(std::span<const std::byte> call) {
+        const auto header = load::header_of(call);
+        auto& reply = replies_[std::string(header.sender)];
+        if (reply.empty()) reply = large_reply(header.sender, kReplyBytes);
+        load::set_serial(reply, client().next_serial());
+        load::set_reply_serial(reply, header.serial);
+        outbox().add(reply);
+    }
+
+    std::string name_;
+    std::map<std::string, load::Bytes> replies_;  // by whom they are for
+};
+
+class Caller final : public Host {
+public:
+    explicit Caller(std::string_view name) : call_(calls(name, 100, Reply::Wanted).write(0, 0)) {}
+
+private:
+    static constexpr milliseconds kPeriod{10};
+
+    void work(Board& board) override {
+        const auto now = Clock::now();
+        read([&](auto message) { take(message, board); });
+        if (!open_.empty() && now - open_.begin()->second > kPatience)
+            board.befalls(innocent::kGuest, Fate::Stuck);
+        if (now < next_) return;
+        next_ = now + kPeriod;
+        const auto serial = client().next_serial();
+        load::set_serial(call_, serial);
+        outbox().add(call_);
+        open_.emplace(serial, now);
+    }
+    void take(std::span<const std::byte> message, Board& board) {
+        const auto header = load::header_of(message);
+        if (open_.erase(header.reply_serial) == 0) return;
+        if (header.type == bus::MessageType::Error) board.befalls(innocent::kGuest, Fate::Refused);
+    }
+
+    load::Bytes call_;
+    std::map<std::uint32_t, Clock::time_point> open_;  // since when, by serial
+    Clock::time_point next_{};
+};
+
+class Broadcaster final : public Host {
+public:
+    explicit Broadcaster(Pace pace) : pace_(pace), signal_(broadcasts(kBytes).write(0, 0)) {}
+
+    void stop(Stage& stage) override {
+        if (pace_ == Pace::MustBeKept && sent_ * 10 < due() * 9)
+            stage.board.befalls(innocent::kGuest, Fate::Stuck);
+    }
+
+private:
+    static constexpr std::size_t kBytes = 8192;
+    static constexpr milliseconds kPeriod{4};
+
+    [[nodiscard]] std::int64_t due() const { return (Clock::now() - *begun_) / kPeriod; }
+    void work(Board&) override {
+        if (!begun_) begun_ = Clock::now();
+        while (outbox().is_empty() && sent_ < due()) {
+            load::set_serial(signal_, client().next_serial());
+            outbox().add(signal_);
+            ++sent_;
+            outbox().flush(client());
+        }
+    }
+
+    Pace pace_;
+    load::Bytes signal_;
+    std::optional<Clock::time_point> begun_;
+    std::int64_t sent_ = 0;
+};
+
+}  // namespace
+
+Actor service(std::string_view name) {
+    return {.make = [name = std::string(name)] { return std::make_unique<Service>(name); }};
+}
+
+Actor caller_of(std::string_view name) {
+    return {.make = [name = std::string(name)] { return std::make_unique<Caller>(name); },
+            .is_active = false};
+}
+
+Actor broadcaster(Pace pace) {
+    return {.make = [pace] { return std::make_unique<Broadcaster>(pace); }, .is_active = false};
+}
+
+}  // namespace buzon::flood
