@@ -3,7 +3,7 @@
 // owns them in the order of the names (which answers holds_below()) and links them in the order in
 // which they were made, and the list `owned` names those that stand first in their queue. Entries
 // of a peer are released in the order in which it first asked; a place gained or lost in a queue
-// meanwhile does not count.
+// meanwhile does not count. All names stand in one list besides, for those who want all of them.
 #include "broker/name_registry.h"
 
 #include <array>
@@ -93,9 +93,9 @@ std::vector<PeerId> NameRegistry::queue_of(std::string_view name) const {
 
 std::vector<std::string_view> NameRegistry::list_names() const {
     std::vector<std::string_view> list;
-    list.reserve(names_.size());
-    for (const auto& [text, name] : names_)
-        list.push_back(text);
+    list.reserve(list_.size());
+    for (const Listed& each : list_)
+        list.push_back(each.text);
     return list;
 }
 
@@ -202,8 +202,20 @@ NameRegistry::Name& NameRegistry::find_or_add_name(std::string_view text) {
     if (found == names_.end()) {
         found = names_.emplace(std::string(text), Name{}).first;
         found->second.text = found->first;
+        enter_list(found->second);
     }
     return found->second;
+}
+
+void NameRegistry::enter_list(Name& name) {
+    name.listed_at = list_.size();
+    list_.push_back({name.text, &name});
+}
+
+void NameRegistry::leave_list(const Name& name) {
+    list_[name.listed_at] = list_.back();
+    list_.back().name->listed_at = name.listed_at;
+    list_.pop_back();
 }
 
 const NameRegistry::Holder* NameRegistry::find_holder(PeerId peer) const {
@@ -259,7 +271,9 @@ void NameRegistry::drop(Entry& entry) {
     (entry.newer ? entry.newer->older : holder->second.newest) = entry.older;
     holder->second.entries.erase(name.text);
     if (holder->second.entries.empty()) holders_.erase(holder);
-    if (!name.first) names_.erase(names_.find(name.text));
+    if (name.first) return;
+    leave_list(name);
+    names_.erase(names_.find(name.text));
 }
 
 void NameRegistry::start_owning(Entry& entry) {

@@ -369,9 +369,21 @@ TEST_F(Names, ListHasEachNameOnce) {
     ask(kAnn, 0, "x.B");
     ask(kBob, 0, "x.B");
     ask(kBob, 0, "x.A");
-    const auto views = names.list_names();
-    EXPECT_EQ(std::multiset<std::string>(views.begin(), views.end()),
-              (std::multiset<std::string>{"x.A", "x.B"}));
+    const auto listed = [this] {
+        const auto views = names.list_names();
+        return std::multiset<std::string>(views.begin(), views.end());
+    };
+    EXPECT_EQ(listed(), (std::multiset<std::string>{"x.A", "x.B"}));
+    names.release(kAnn, "x.B");
+    EXPECT_EQ(listed(), (std::multiset<std::string>{"x.A", "x.B"})) << "there is another owner";
+    ask(kAnn, 0, "x.C");
+    names.release(kBob, "x.B");
+    EXPECT_EQ(listed(), (std::multiset<std::string>{"x.A", "x.C"}));
+    names.release(kAnn, "x.C");
+    names.release(kBob, "x.A");
+    EXPECT_EQ(listed(), (std::multiset<std::string>{}));
+    ask(kBob, 0, "x.A");
+    EXPECT_EQ(listed(), (std::multiset<std::string>{"x.A"}));
 }
 
 /// Rules on these destinations and on what is below them.
