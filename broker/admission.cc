@@ -21,7 +21,8 @@ ReceiverState state_of(const Peer& receiver, Resource resource) {
     return {.queued = is_bytes ? port.queued_bytes() : port.queued_descriptors(),
             .bound = is_bytes ? port.limits().bytes : port.limits().descriptors,
             .since_drained =
-                std::chrono::duration_cast<std::chrono::milliseconds>(port.since_drained())};
+                std::chrono::duration_cast<std::chrono::milliseconds>(port.since_drained()),
+            .behind_for = std::chrono::duration_cast<std::chrono::milliseconds>(port.behind_for())};
 }
 
 /// Offers a message, and if there is no room once more when the socket has taken what it takes:
@@ -108,7 +109,24 @@ Admitted Admission::copy(const bus::OutgoingMessage& message,
                                    .stuck_timeout = receiver.port().limits().stuck_timeout},
                                   author);
     if (admitted == Admitted::Held) audience.note_waiting(receiver.id());
+    if (admitted == Admitted::Held && queued.error().exhausted == Exhausted::SenderAccount)
+        audience.note_account_full();
     return admitted;
+}
+
+std::vector<PeerId> Admission::those_who_stay_behind(const Peer& sender, Audience& audience) const {
+    std::vector<PeerId> behind;
+    if (!audience.is_account_full() || !do_most_keep_up(audience.subscribers())) return behind;
+    for (const PeerId id : audience.receivers()) {
+        const Peer* const receiver = state_.peers.find(id);
+        if (!receiver) continue;
+        const Port& port = receiver->port();
+        if (stays_behind(state_of(*receiver, Resource::Bytes), outranks(sender, *receiver),
+                         port.limits().stuck_timeout) &&
+            port.holds_messages_of(*sender.in_flight()))
+            behind.push_back(id);
+    }
+    return behind;
 }
 
 /// What is before it has not been offered to the socket yet, so a receiver without room is not to
@@ -180,6 +198,12 @@ Admitted Admission::resolve(const bus::OutgoingMessage& message,
         case Remedy::ReplaceReply: return Admitted::ReplyRefused;
         case Remedy::ThrottleSender:
             return hold(message, sender, receiver, congestion.exhausted, author);
+        case Remedy::AwaitReceiver:
+        case Remedy::AwaitOthers: {
+            const auto held = hold(message, sender, receiver, congestion.exhausted, author);
+            if (held == Admitted::Held) throttle_.ask_again_soon(sender);
+            return held;
+        }
         case Remedy::DisconnectReceiver: return Admitted::ReceiverGone;
         case Remedy::QueueBeyondShare:
             receiver.port().push(message, sender.in_flight());

@@ -40,6 +40,9 @@ public:
     /// `receiver` gets its copy later.
     void note_waiting(PeerId receiver) { waiting_.push_back(receiver); }
     [[nodiscard]] const std::vector<PeerId>& waiting() const { return waiting_; }
+    /// The sender may have no more on the bus, for this receiver or any other.
+    void note_account_full() { is_account_full_ = true; }
+    [[nodiscard]] bool is_account_full() const { return is_account_full_; }
 
 private:
     const BusState& state_;
@@ -47,6 +50,7 @@ private:
     std::vector<PeerId> waiting_;
     const Peer* leaver_;
     Author author_;
+    bool is_account_full_ = false;
     bool is_counted_ = false;
     Subscribers subscribers_{};
 };
@@ -75,6 +79,10 @@ public:
                   Peer* cause,
                   Peer& receiver,
                   Audience& audience);
+    /// When all copies have been asked for: who is to be disconnected because `sender` may have no
+    /// more on the bus, while most of the audience keep up.
+    [[nodiscard]] std::vector<PeerId> those_who_stay_behind(const Peer& sender,
+                                                            Audience& audience) const;
     /// A copy for an eavesdropper, which alone wanted it and pays.
     static Admitted copy_to_eavesdropper(const bus::OutgoingMessage& message, Peer& receiver);
     /// What the driver says to `receiver`, which pays and is not read while it has too much of

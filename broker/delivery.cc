@@ -99,8 +99,8 @@ void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route
     state_.matches.find(subject.get(), receivers);
     Audience audience(state_, receivers, route.sender ? Author::Peer : Author::Driver,
                       cause ? nullptr : leaver_);
-    const auto behind = copy_to_all(message, route, cause, audience);
-    if (!audience.waiting().empty()) admission_.keep(message, *cause, audience);
+    auto behind = copy_to_all(message, route, cause, audience);
+    if (!audience.waiting().empty()) keep_for_those_waiting(message, *cause, audience, behind);
     receivers_ = std::move(receivers);
     end_those_behind(behind);
 }
@@ -129,6 +129,16 @@ std::vector<PeerId> Delivery::copy_to_all(const bus::OutgoingMessage& message,
         if (admitted == Admitted::ReceiverGone) behind.push_back(id);
     }
     return behind;
+}
+
+/// Adds to `behind` who is to be ended so that there is room.
+void Delivery::keep_for_those_waiting(const bus::OutgoingMessage& message,
+                                      const Peer& sender,
+                                      Audience& audience,
+                                      std::vector<PeerId>& behind) {
+    admission_.keep(message, sender, audience);
+    const auto others = admission_.those_who_stay_behind(sender, audience);
+    behind.insert(behind.end(), others.begin(), others.end());
 }
 
 bool Delivery::deliver_held(Peer& sender) {
@@ -161,7 +171,7 @@ void Delivery::deliver_again(Peer& sender, const HeldMessage& held) {
         if (admitted == Admitted::ReceiverGone) behind.push_back(id);
     }
     fan_out.reset();
-    if (!audience.waiting().empty()) admission_.keep(message, sender, audience);
+    if (!audience.waiting().empty()) keep_for_those_waiting(message, sender, audience, behind);
     end_those_behind(behind);
     const bool is_from_sender = message.header.sender == sender.unique_name();
     if ((!is_gone && (!is_to_one || behind.empty())) || !is_from_sender || sender.is_retired())

@@ -112,6 +112,10 @@ private:
     void address_from_driver(bus::MessageFields& fields, const Peer& receiver);
     void post_from_driver(const bus::OutgoingMessage& message, Peer& receiver);
     void deliver_again(Peer& sender, const HeldMessage& held);
+    void keep_for_those_waiting(const bus::OutgoingMessage& message,
+                                const Peer& sender,
+                                Audience& audience,
+                                std::vector<PeerId>& behind);
     void end_those_behind(const std::vector<PeerId>& receivers);
     void deliver_to_monitor(const bus::OutgoingMessage& message, Peer& monitor);
     void tell_monitors_of_refusal(const Passage& passage, const ErrorReply& refusal);

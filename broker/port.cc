@@ -100,7 +100,15 @@ void Port::append(const bus::OutgoingMessage& message,
     peak_descriptors_ = std::max(peak_descriptors_, queued_descriptors_);
     peaks_.bytes = std::max(peaks_.bytes, peak_bytes_);
     peaks_.descriptors = std::max(peaks_.descriptors, peak_descriptors_);
+    note_length();
     schedule_write();
+}
+
+void Port::note_length() {
+    const bool is_behind = !keeps_up(queued_bytes(), limits().bytes) ||
+                           !keeps_up(queued_descriptors_, limits().descriptors);
+    if (is_behind && !is_behind_) behind_since_ = writes_.loop().now();
+    is_behind_ = is_behind;
 }
 
 bus::Duration Port::since_drained() const {
@@ -161,6 +169,7 @@ void Port::close() {
     retry_.reset();
     buffer_.clear();
     queued_messages_ = queued_descriptors_ = 0;
+    is_behind_ = false;
     first_entry_ = 0;
     // A charge given back may wake its payer, who may look at this port.
     const auto dropped = std::move(entries_);
@@ -204,6 +213,7 @@ void Port::release_sent() {
         queued_descriptors_ -= entry.charge.descriptors();
         const Entry given_back = std::move(entry);
     }
+    if (is_behind_) note_length();
     if (first_entry_ == entries_.size()) {
         entries_.clear();
         first_entry_ = 0;

@@ -108,6 +108,10 @@ public:
     /// How long the other side has read nothing, or next to nothing, though there is something: see
     /// ReaderPace.
     [[nodiscard]] bus::Duration since_drained() const;
+    /// How long keeps_up() has not held.
+    [[nodiscard]] bus::Duration behind_for() const {
+        return is_behind_ ? writes_.loop().now() - behind_since_ : bus::Duration::zero();
+    }
     [[nodiscard]] const PortShares& shares() const { return shares_; }
     [[nodiscard]] bool holds_messages_of(const InFlight& payer) const;
     /// What is queued, by the positions in the stream and not by charges, until the last byte of
@@ -142,6 +146,7 @@ private:
 
     void schedule_write();
     void release_sent();
+    void note_length();
     /// Where in the stream the other side has come to.
     [[nodiscard]] std::int64_t position_of_reader() const;
 
@@ -161,6 +166,8 @@ private:
     std::uint64_t peak_descriptors_ = 0;
     // While waiting_for_socket_; what was read meanwhile is found out when somebody asks.
     mutable ReaderPace pace_;
+    bus::TimePoint behind_since_;  // while is_behind_
+    bool is_behind_ = false;
     Resource last_refused_ = Resource::Bytes;
     bool waiting_for_socket_ = false;
     bool closed_ = false;

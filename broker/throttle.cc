@@ -109,6 +109,10 @@ void Throttle::watch(Peer& sender) {
                     limits.max_incoming_unix_fds);
 }
 
+void Throttle::ask_again_soon(const Peer& sender) {
+    held_.at(sender.id()).is_asked_again = true;
+}
+
 void Throttle::unwatch(const Peer& sender) {
     const auto record = held_.find(sender.id());
     if (record == held_.end()) return;
@@ -314,6 +318,7 @@ void Throttle::look_for_stuck() {
     end_stuck_receivers(receivers);
     end_largest_stuck_queue(senders);
     end_the_dead(senders);
+    ask_again(senders);
     // Whatever has been missed.
     for (const PeerId receiver : receivers)
         settle(receiver);
@@ -338,6 +343,18 @@ std::vector<PeerId> Throttle::next_senders() {
     }
     if (!senders.empty()) last_sender_ = senders.back();
     return senders;
+}
+
+/// What is at fault now, and whether there is room, is found out by trying.
+void Throttle::ask_again(const std::vector<PeerId>& senders) {
+    for (const PeerId sender : senders) {
+        const auto record = held_.find(sender);
+        if (record == held_.end() || !std::exchange(record->second.is_asked_again, false)) continue;
+        const bool waits_for_own = record->second.waits_for_own;
+        leave_all(sender, record->second);
+        record->second.waits_for_own = waits_for_own;
+        release_if_free(sender);
+    }
 }
 
 bool Throttle::is_stuck(const Peer& receiver) const {

@@ -88,6 +88,8 @@ public:
     Reading hold(Peer& sender, Peer& receiver, const Room& message);
     /// The bus has no room for so much more of it.
     void hold_for_bus(Peer& sender, const Room& wanted);
+    /// It has just been held, but not for long, whether there is room then or not.
+    void ask_again_soon(const Peer& sender);
     /// It is not read any more, until its own messages have left: it waits for their receivers.
     void watch(Peer& sender);
     void unwatch(const Peer& sender);
@@ -124,6 +126,7 @@ private:
         bool waits_for_bus = false;
         bool waits_for_own = false;
         bool is_stopped = false;
+        bool is_asked_again = false;
         bool is_free = false;  // stands in free_
     };
     /// What was left over goes on at the end of the next turn, which does not sleep.
@@ -158,6 +161,7 @@ private:
     void look_for_stuck();
     void watch_on();
     [[nodiscard]] std::vector<PeerId> next_senders();
+    void ask_again(const std::vector<PeerId>& senders);
     void end_stuck_receivers(const std::vector<PeerId>& receivers);
     void end_largest_stuck_queue(const std::vector<PeerId>& senders);
     [[nodiscard]] bool is_stuck(const Peer& receiver) const;

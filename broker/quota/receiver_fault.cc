@@ -4,14 +4,20 @@
 namespace buzon::broker {
 namespace {
 
-bool is_most_keeping_up(const Subscribers& subscribers) {
-    return subscribers.keeping_up > subscribers.all - subscribers.keeping_up;
+bool is_broadcast_that_most_keep_up_with(const Congestion& congestion) {
+    return congestion.use == MessageUse::Broadcast && do_most_keep_up(congestion.subscribers);
 }
 
 /// No receiver that is behind may throttle this sender.
 bool spares_sender(const Congestion& congestion) {
-    if (congestion.sender_outranks_receiver) return true;
-    return congestion.use == MessageUse::Broadcast && is_most_keeping_up(congestion.subscribers);
+    return congestion.sender_outranks_receiver || is_broadcast_that_most_keep_up_with(congestion);
+}
+
+/// The receiver keeps up, so it is not to blame.
+Remedy remedy_for_sender(const Congestion& congestion) {
+    const bool is_account = congestion.exhausted == Exhausted::SenderAccount;
+    return is_account && is_broadcast_that_most_keep_up_with(congestion) ? Remedy::AwaitOthers
+                                                                         : Remedy::ThrottleSender;
 }
 
 }  // namespace
@@ -21,13 +27,16 @@ Remedy remedy_for(const Congestion& congestion) {
     if (congestion.use == MessageUse::Reply) return Remedy::ReplaceReply;
 
     const ReceiverState& receiver = congestion.receiver;
-    if (keeps_up(receiver)) return Remedy::ThrottleSender;
+    if (keeps_up(receiver)) return remedy_for_sender(congestion);
     if (receiver.since_drained >= congestion.stuck_timeout) return Remedy::DisconnectReceiver;
     if (!spares_sender(congestion)) return Remedy::ThrottleSender;
 
-    const bool is_share = congestion.exhausted == Exhausted::SenderShare;
-    return is_share && receiver.queued < receiver.bound ? Remedy::QueueBeyondShare
-                                                        : Remedy::DisconnectReceiver;
+    const bool is_full = congestion.exhausted == Exhausted::ReceiverBound;
+    if (is_full || receiver.queued >= receiver.bound) return Remedy::DisconnectReceiver;
+    if (congestion.exhausted == Exhausted::SenderShare) return Remedy::QueueBeyondShare;
+    return stays_behind(receiver, congestion.sender_outranks_receiver, congestion.stuck_timeout)
+               ? Remedy::DisconnectReceiver
+               : Remedy::AwaitReceiver;
 }
 
 }  // namespace buzon::broker

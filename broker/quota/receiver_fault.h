@@ -30,6 +30,8 @@ struct ReceiverState {
     std::uint64_t bound;
     /// Since its socket last took something, or since its queue was last empty.
     std::chrono::milliseconds since_drained;
+    /// Since its queue was last no longer than keeps_up() allows.
+    std::chrono::milliseconds behind_for{0};
 };
 
 /// Of a broadcast. Count principals, not connections, so that nobody is a majority by connecting
@@ -38,6 +40,10 @@ struct Subscribers {
     std::uint64_t all;
     std::uint64_t keeping_up;  // keeps_up() of any of its connections
 };
+
+[[nodiscard]] constexpr bool do_most_keep_up(const Subscribers& subscribers) {
+    return subscribers.keeping_up > subscribers.all - subscribers.keeping_up;
+}
 
 struct Congestion {
     MessageUse use;
@@ -56,6 +62,13 @@ enum class Remedy : std::uint8_t {
     ReplaceReply,
     /// The sender is not read until there is room; then the message is tried again.
     ThrottleSender,
+    /// The same, but it is tried again soon, room or not: the receiver has only just paused, and
+    /// its queue would take more; it is to blame if it stays behind.
+    AwaitReceiver,
+    /// The same, but it is others among the subscribers that have what the sender may have: those
+    /// of
+    /// them who stays_behind() are to be disconnected.
+    AwaitOthers,
     /// After a last attempt to write its queue; logged and counted. The others are not concerned.
     DisconnectReceiver,
     /// PortShares::force(): until its bound is reached the receiver gets time to catch up, at
@@ -65,8 +78,26 @@ enum class Remedy : std::uint8_t {
 
 /// It is not behind: at most an eighth of its bound is queued. No share is full then, as a quarter
 /// of each queue is free to all.
+[[nodiscard]] constexpr bool keeps_up(std::uint64_t queued, std::uint64_t bound) {
+    return queued <= bound / 8;
+}
 [[nodiscard]] constexpr bool keeps_up(const ReceiverState& receiver) {
-    return receiver.queued <= receiver.bound / 8;
+    return keeps_up(receiver.queued, receiver.bound);
+}
+
+/// How long one that is behind may keep a broadcaster waiting that most others keep up with, if all
+/// that this one may have on the bus is used up. So a flood, which does that in no time, doesn't
+/// end who has paused for a moment; and who pauses again and again slows down nobody else.
+[[nodiscard]] constexpr std::chrono::milliseconds longest_pause(
+    std::chrono::milliseconds stuck_timeout) {
+    return stuck_timeout / 10;
+}
+
+[[nodiscard]] constexpr bool stays_behind(const ReceiverState& receiver,
+                                          bool sender_outranks_receiver,
+                                          std::chrono::milliseconds stuck_timeout) {
+    if (keeps_up(receiver)) return false;
+    return sender_outranks_receiver || receiver.behind_for >= longest_pause(stuck_timeout);
 }
 
 [[nodiscard]] Remedy remedy_for(const Congestion& congestion);

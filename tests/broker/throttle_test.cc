@@ -344,6 +344,67 @@ TEST_F(Flood, NoSlowSubscriberThrottlesABroadcaster) {
     EXPECT_THAT(bus_.log_lines(), Contains(HasSubstr("does not keep up")));
 }
 
+/// A broadcaster that may have less on the bus than a queue takes.
+class FloodOfSmallBus : public Flood {
+protected:
+    FloodOfSmallBus() {
+        for (RawClient* const client : {&paused_, &quick_}) {
+            client->call("AddMatch", "s", "interface='a.b'");
+            client->take_all();
+        }
+    }
+    /// Signals until the broadcaster is not read. Returns how many went out.
+    int signals_until_held() {
+        int sent = 0;
+        for (; sent < 4000 && small_.broker().throttle().size() == 0; ++sent) {
+            broadcaster_.emit(std::string(2000, 'x'));
+            heard_ += quick_.take_all().size();
+        }
+        return sent;
+    }
+    [[nodiscard]] bool is_there(const RawClient& client) const {
+        return small_.state().peers.find(client.name()) != nullptr;
+    }
+
+    TestBroker small_{
+        "<limit name='max_outgoing_bytes'>4000000</limit>"
+        "<limit name='max_message_size'>100000</limit>",
+        tests::kAllowAll, "<limit name='max_bus_bytes'>6000000</limit>"};
+    RawClient paused_ = RawClient::on(small_);
+    RawClient quick_ = RawClient::on(small_);
+    RawClient broadcaster_ = RawClient::on(small_);
+    std::size_t heard_ = 0;
+};
+
+TEST_F(FloodOfSmallBus, WaitsForASubscriberThatHasOnlyJustPaused) {
+    const int sent = signals_until_held();
+    ASSERT_EQ(small_.broker().throttle().size(), 1U);
+    EXPECT_LT(small_.state().peers.find(paused_.name())->port().queued_bytes(), 4'000'000U);
+    small_.advance(1s);
+    EXPECT_TRUE(is_there(paused_));
+    EXPECT_EQ(small_.broker().throttle().size(), 1U);
+
+    std::size_t heard = 0;
+    for (std::size_t part = 1; part > 0; heard += part)
+        part = paused_.take_all().size();
+    heard_ += quick_.take_all().size();
+    EXPECT_EQ(heard, static_cast<std::size_t>(sent));
+    EXPECT_EQ(heard_, static_cast<std::size_t>(sent));
+    EXPECT_EQ(small_.broker().throttle().size(), 0U);
+}
+
+TEST_F(FloodOfSmallBus, EndsASubscriberThatStaysBehindAndGoesOn) {
+    const int sent = signals_until_held();
+    ASSERT_EQ(small_.broker().throttle().size(), 1U);
+    for (int second = 0; second < 3; ++second)
+        small_.advance(1s);
+    EXPECT_FALSE(is_there(paused_));
+    heard_ += quick_.take_all().size();
+    EXPECT_EQ(heard_, static_cast<std::size_t>(sent));
+    EXPECT_EQ(small_.broker().throttle().size(), 0U);
+    EXPECT_EQ(small_.broker().throttle().counts().throttled, 1U) << "asked again is no new stop";
+}
+
 TEST_F(Flood, ABroadcasterIsThrottledWhereNobodyKeepsUp) {
     auto first = subscriber(), second = subscriber();
     EXPECT_LT(broadcast(sender_, kEnoughToFillSockets), kEnoughToFillSockets);

@@ -14,8 +14,16 @@ using Use = MessageUse;
 constexpr milliseconds kStuckTimeout{30'000};
 constexpr ReceiverState kEmpty{.queued = 0, .bound = 800, .since_drained = milliseconds{0}};
 constexpr ReceiverState kEighth{.queued = 100, .bound = 800, .since_drained = milliseconds{99'000}};
-constexpr ReceiverState kBehind{.queued = 400, .bound = 800, .since_drained = milliseconds{10}};
-constexpr ReceiverState kFull{.queued = 800, .bound = 800, .since_drained = milliseconds{10}};
+constexpr ReceiverState behind(std::uint64_t queued, milliseconds behind_for) {
+    return {.queued = queued,
+            .bound = 800,
+            .since_drained = milliseconds{10},
+            .behind_for = behind_for};
+}
+constexpr auto kBehind = behind(400, milliseconds{3'000});
+constexpr auto kFull = behind(800, milliseconds{3'000});
+constexpr auto kJustBehind = behind(400, milliseconds{2'999});
+constexpr auto kJustFull = behind(800, milliseconds{2'999});
 constexpr ReceiverState kPaused{.queued = 800, .bound = 800, .since_drained = milliseconds{29'999}};
 constexpr ReceiverState kStuck{.queued = 800, .bound = 800, .since_drained = milliseconds{30'000}};
 constexpr ReceiverState kStuckBelow{
@@ -116,7 +124,21 @@ constexpr struct {
      Remedy::DisconnectReceiver},
     {"most keep up, account full", Use::Broadcast, kAccount, kBehind, kMost, false,
      Remedy::DisconnectReceiver},
+    {"most keep up, this one has just paused", Use::Broadcast, kAccount, kJustBehind, kMost, false,
+     Remedy::AwaitReceiver},
+    {"most keep up, this one has just become full", Use::Broadcast, kBound, kJustFull, kMost, false,
+     Remedy::DisconnectReceiver},
+    {"most keep up, account and queue full", Use::Broadcast, kAccount, kJustFull, kMost, false,
+     Remedy::DisconnectReceiver},
+    {"most keep up, this one has room", Use::Broadcast, kShare, kJustBehind, kMost, false,
+     Remedy::QueueBeyondShare},
+    {"root does not wait for one who has just paused", Use::Broadcast, kAccount, kJustBehind, kMost,
+     true, Remedy::DisconnectReceiver},
+    {"half keep up, this one has just paused", Use::Broadcast, kBound, kJustFull, kHalf, false,
+     Remedy::ThrottleSender},
     {"most keep up, so does this one", Use::Broadcast, kAccount, kEmpty, kMost, false,
+     Remedy::AwaitOthers},
+    {"half keep up, so does this one", Use::Broadcast, kAccount, kEmpty, kHalf, false,
      Remedy::ThrottleSender},
     {"half keep up", Use::Broadcast, kShare, kBehind, kHalf, false, Remedy::ThrottleSender},
     {"half keep up, this one is full", Use::Broadcast, kBound, kFull, kHalf, false,
@@ -152,12 +174,29 @@ TEST(RemedyFor, NeverDisconnectsOneThatKeepsUp) {
     }
 }
 
+TEST(StaysBehind, WhoseQueueHasBeenLongForLonger) {
+    EXPECT_FALSE(stays_behind(kEmpty, false, kStuckTimeout));
+    EXPECT_FALSE(stays_behind(kJustBehind, false, kStuckTimeout));
+    EXPECT_TRUE(stays_behind(kBehind, false, kStuckTimeout));
+    EXPECT_TRUE(stays_behind(kJustBehind, true, kStuckTimeout)) << "root waits for nobody";
+    EXPECT_FALSE(stays_behind(kEmpty, true, kStuckTimeout));
+}
+
+TEST(RemedyFor, WaitsForNobodyForLong) {
+    for (const auto& row : kCases) {
+        auto congestion = congestion_of(row);
+        congestion.receiver.behind_for = longest_pause(kStuckTimeout);
+        EXPECT_NE(remedy_for(congestion), Remedy::AwaitReceiver) << row.about;
+    }
+}
+
 TEST(RemedyFor, NeverThrottlesRootForOneThatIsBehind) {
     for (const auto& row : kCases) {
         auto congestion = congestion_of(row);
         congestion.sender_outranks_receiver = true;
         if (keeps_up(congestion.receiver)) continue;
         EXPECT_NE(remedy_for(congestion), Remedy::ThrottleSender) << row.about;
+        EXPECT_NE(remedy_for(congestion), Remedy::AwaitReceiver) << row.about;
     }
 }
 
