@@ -19,6 +19,7 @@
 #include "broker/name_signals.h"
 #include "broker/policy_question.h"
 #include "broker/throttle.h"
+#include "bus/base/block_pool.h"
 #include "bus/message.h"
 #include "bus/wire_reader.h"
 #include "policy/explain_report.h"
@@ -57,11 +58,13 @@ public:
            Delivery& delivery,
            NameSignals& names,
            const Throttle& throttle,
+           bus::BlockPool& pool,
            DriverHost& host)
         : state_(state),
           delivery_(delivery),
           name_signals_(names),
           throttle_(throttle),
+          pool_(pool),
           host_(host) {}
 
     /// Carries out a call. Other messages are accepted and ignored.
@@ -182,6 +185,7 @@ private:
     Delivery& delivery_;
     NameSignals& name_signals_;
     const Throttle& throttle_;
+    bus::BlockPool& pool_;
     DriverHost& host_;
     const Judge judge_{state_};
 };
