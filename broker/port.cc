@@ -91,6 +91,7 @@ void Port::append(const bus::OutgoingMessage& message,
         entries_.back().charge.extend(message.size());
         entries_.back().end = buffer_.appended();
     } else {
+        make_room_for_entry();
         entries_.push_back({buffer_.appended(), InFlightCharge(payer, message.size(), descriptors),
                             std::move(place)});
     }
@@ -109,6 +110,17 @@ void Port::note_length() {
                            !keeps_up(queued_descriptors_, limits().descriptors);
     if (is_behind && !is_behind_) behind_since_ = writes_.loop().now();
     is_behind_ = is_behind;
+}
+
+/// Of many queues the spare room would add up: what is gone makes room first, and a vector that
+/// grows does so by a quarter.
+void Port::make_room_for_entry() {
+    if (entries_.size() < entries_.capacity()) return;
+    if (first_entry_ > entries_.size() / 8) {
+        drop_released();
+    } else {
+        entries_.reserve(entries_.size() + entries_.size() / 4 + 1);
+    }
 }
 
 bus::Duration Port::since_drained() const {
@@ -218,10 +230,13 @@ void Port::release_sent() {
         entries_.clear();
         first_entry_ = 0;
     } else if (first_entry_ > 32 && first_entry_ > entries_.size() / 2) {
-        entries_.erase(entries_.begin(),
-                       entries_.begin() + static_cast<std::ptrdiff_t>(first_entry_));
-        first_entry_ = 0;
+        drop_released();
     }
+}
+
+void Port::drop_released() {
+    entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(first_entry_));
+    first_entry_ = 0;
 }
 
 }  // namespace buzon::broker

@@ -147,6 +147,8 @@ private:
     void schedule_write();
     void release_sent();
     void note_length();
+    void make_room_for_entry();
+    void drop_released();
     /// Where in the stream the other side has come to.
     [[nodiscard]] std::int64_t position_of_reader() const;
 
