@@ -138,7 +138,8 @@ Admitted Admission::copy_behind_fan_out(const bus::OutgoingMessage& message,
     const auto queued = receiver.port().offer(message, cause.in_flight());
     if (queued) return Admitted::Queued;
     const auto admitted =
-        hold(message, cause, receiver, queued.error().exhausted, audience.author());
+        hold(message, cause, receiver, {queued.error().exhausted, MessageUse::Broadcast},
+             audience.author());
     if (admitted == Admitted::Held) audience.note_waiting(receiver.id());
     return admitted;
 }
@@ -197,10 +198,11 @@ Admitted Admission::resolve(const bus::OutgoingMessage& message,
         case Remedy::RefuseCall: return Admitted::CallRefused;
         case Remedy::ReplaceReply: return Admitted::ReplyRefused;
         case Remedy::ThrottleSender:
-            return hold(message, sender, receiver, congestion.exhausted, author);
+            return hold(message, sender, receiver, {congestion.exhausted, congestion.use}, author);
         case Remedy::AwaitReceiver:
         case Remedy::AwaitOthers: {
-            const auto held = hold(message, sender, receiver, congestion.exhausted, author);
+            const Lack lack{congestion.exhausted, congestion.use};
+            const auto held = hold(message, sender, receiver, lack, author);
             if (held == Admitted::Held) throttle_.ask_again_soon(sender);
             return held;
         }
@@ -214,16 +216,19 @@ Admitted Admission::resolve(const bus::OutgoingMessage& message,
 
 /// In a circle of those who wait for each other a message goes through beyond its share, so that
 /// the rest of a burst is no deadlock; and that of one who is gone, who sends no more, as far as
-/// the queue has room.
+/// the queue has room; but not copies of what it has left in its socket for a thousand others, when
+/// its program may have no more on the bus.
 Admitted Admission::hold(const bus::OutgoingMessage& message,
                          Peer& sender,
                          Peer& receiver,
-                         Exhausted exhausted,
+                         const Lack& lack,
                          Author author) {
     const Port& port = receiver.port();
     const bool is_room_in_queue = port.queued_bytes() + message.size() <= port.limits().bytes;
-    if (!sender.has_hung_up() || !is_room_in_queue) {
-        const auto reading = stop(sender, receiver, Room::of(message), exhausted);
+    const bool is_multiplied = author == Author::Peer && lack.use == MessageUse::Broadcast &&
+                               lack.of == Exhausted::SenderAccount;
+    if (!sender.has_hung_up() || !is_room_in_queue || is_multiplied) {
+        const auto reading = stop(sender, receiver, Room::of(message), lack.of);
         if (reading == Throttle::Reading::Stopped && author == Author::Peer) return Admitted::Held;
     }
     receiver.port().push(message, sender.in_flight());

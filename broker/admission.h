@@ -106,6 +106,12 @@ public:
     [[nodiscard]] static std::string reason_to_end(const Peer& receiver);
 
 private:
+    /// Why a message has to wait.
+    struct Lack {
+        Exhausted of;
+        MessageUse use;
+    };
+
     Admitted resolve(const bus::OutgoingMessage& message,
                      Peer& sender,
                      Peer& receiver,
@@ -122,7 +128,7 @@ private:
     Admitted hold(const bus::OutgoingMessage& message,
                   Peer& sender,
                   Peer& receiver,
-                  Exhausted exhausted,
+                  const Lack& lack,
                   Author author);
     Throttle::Reading stop(Peer& sender, Peer& receiver, const Room& wanted, Exhausted exhausted);
     void keep(const bus::OutgoingMessage& message, const Peer& sender, const Peer& receiver);

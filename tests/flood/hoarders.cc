@@ -70,6 +70,20 @@ private:
     std::uint32_t last_ = 0;
 };
 
+/// Leaves as much to do as its socket takes.
+class WithBroadcasts final : public Visit {
+public:
+    WithBroadcasts(const std::string& socket_path, load::Bytes& signal) : Visit(socket_path) {
+        constexpr std::size_t kMoreThanASocketTakes = std::size_t{1} << 20;
+        for (std::size_t bytes = 0; bytes < kMoreThanASocketTakes; bytes += signal.size())
+            say(signal, next_serial());
+        end();
+    }
+
+private:
+    void take(std::span<const std::byte>) override {}
+};
+
 constexpr std::size_t kLongestBody = std::size_t{16} << 20;
 constexpr std::size_t kShort = 256;
 
@@ -177,6 +191,18 @@ private:
     std::vector<std::vector<load::Bytes>> requests_;
 };
 
+class LeaversWithBroadcasts final : public Visitors {
+public:
+    explicit LeaversWithBroadcasts(std::size_t connections) : Visitors(connections) {}
+
+private:
+    std::unique_ptr<Visit> begin(const std::string& socket_path, std::size_t) override {
+        return std::make_unique<WithBroadcasts>(socket_path, signal_);
+    }
+
+    load::Bytes signal_ = broadcasts(1024).write(0, 0);
+};
+
 class FillersToTheLastByte final : public Visitors {
 public:
     explicit FillersToTheLastByte(std::string to) : Visitors(1), to_(std::move(to)) {}
@@ -193,6 +219,10 @@ private:
 
 Actor leaver_with_names(std::size_t connections, std::size_t names) {
     return {.make = [=] { return std::make_unique<LeaversWithNames>(connections, names); }};
+}
+
+Actor leaver_with_broadcasts(std::size_t connections) {
+    return {.make = [=] { return std::make_unique<LeaversWithBroadcasts>(connections); }};
 }
 
 Actor filler_to_the_last_byte(std::string_view to) {

@@ -12,6 +12,10 @@ namespace buzon::flood {
 /// Each of `connections` requests `names` names, hangs up when it has them, and joins again.
 [[nodiscard]] Actor leaver_with_names(std::size_t connections, std::size_t names);
 
+/// Each of `connections` sends broadcasts until its socket takes no more, hangs up, and joins
+/// again.
+[[nodiscard]] Actor leaver_with_broadcasts(std::size_t connections);
+
 /// Fills its share of a queue to the last byte, hangs up, and joins again: calls to the owner of
 /// attack_name(`to`) as long as the bus takes them, shorter ones when it refuses one.
 [[nodiscard]] Actor filler_to_the_last_byte(std::string_view to);
