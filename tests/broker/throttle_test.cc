@@ -405,6 +405,25 @@ TEST_F(FloodOfSmallBus, EndsASubscriberThatStaysBehindAndGoesOn) {
     EXPECT_EQ(small_.broker().throttle().counts().throttled, 1U) << "asked again is no new stop";
 }
 
+TEST_F(FloodOfSmallBus, LastBroadcastsOfThoseWhoHangUpWaitForRoomOnTheBus) {
+    for (int i = 0; i < 100; ++i) {
+        auto leaver = RawClient::on(small_);
+        for (std::size_t sent = 1; sent > 0;) {
+            const auto bytes = leaver.make({.type = bus::MessageType::Signal,
+                                            .path = "/",
+                                            .interface = "a.b",
+                                            .member = "M",
+                                            .signature = "s"},
+                                           std::string(2000, 'x'));
+            sent = leaver.send(bytes) == bytes.size() ? 1 : 0;
+        }
+        leaver.close();
+        small_.settle();
+    }
+    EXPECT_GT(small_.state().accounts.bus().held(Resource::Bytes), 1'000'000U);
+    EXPECT_LE(small_.state().accounts.bus().held(Resource::Bytes), 6'000'000U);
+}
+
 TEST_F(Flood, ABroadcasterIsThrottledWhereNobodyKeepsUp) {
     auto first = subscriber(), second = subscriber();
     EXPECT_LT(broadcast(sender_, kEnoughToFillSockets), kEnoughToFillSockets);
