@@ -80,6 +80,7 @@ private:
         const std::uint64_t charged = peer.holdings().charged(Resource::PendingReplies);
         replies_ += awaited;
         amounts[kReplies] += charged;
+        amounts[kBytes] += charged * Holdings::kBytesPerError;
         if (charged < awaited)
             report(peer.account().account(), fmt::format("{} awaits {} replies, charged are {}",
                                                          peer.unique_name(), awaited, charged));

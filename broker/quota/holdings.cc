@@ -10,19 +10,35 @@ std::uint64_t Holdings::step_of(Resource resource) {
 }
 
 std::optional<QuotaRefusal> Holdings::cover(Resource resource, std::uint64_t count) {
-    Charge& charge = charges_[static_cast<std::size_t>(resource)];
     const std::uint64_t step = step_of(resource);
     const std::uint64_t wanted = (count + step - 1) / step * step;
-    const std::uint64_t charged = charge.amount();
+    const std::uint64_t charged = this->charged(resource);
+    const bool is_replies = resource == Resource::PendingReplies;
     if (wanted > charged) {
-        if (charge.payer()) return charge.grow(wanted - charged);
-        auto taken = Charge::take(payer_, resource, wanted);
-        if (!taken) return taken.error();
-        charge = std::move(*taken);
-    } else if (charged - wanted >= 2 * step || (step == 1 && charged > wanted)) {
-        charge.shrink(charged - wanted);
+        if (const auto refused = grow(resource, wanted - charged)) return refused;
+        if (!is_replies) return std::nullopt;
+        const auto refused = grow(Resource::Bytes, (wanted - charged) * kBytesPerError);
+        if (refused) shrink(resource, wanted - charged);
+        return refused;
+    }
+    if (charged - wanted >= 2 * step || (step == 1 && charged > wanted)) {
+        shrink(resource, charged - wanted);
+        if (is_replies) shrink(Resource::Bytes, (charged - wanted) * kBytesPerError);
     }
     return std::nullopt;
+}
+
+std::optional<QuotaRefusal> Holdings::grow(Resource resource, std::uint64_t amount) {
+    Charge& charge = charges_[static_cast<std::size_t>(resource)];
+    if (charge.payer()) return charge.grow(amount);
+    auto taken = Charge::take(payer_, resource, amount);
+    if (!taken) return taken.error();
+    charge = std::move(*taken);
+    return std::nullopt;
+}
+
+void Holdings::shrink(Resource resource, std::uint64_t amount) {
+    charges_[static_cast<std::size_t>(resource)].shrink(amount);
 }
 
 }  // namespace buzon::broker

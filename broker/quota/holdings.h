@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one connection has registered with the bus, by number: match rules, names, awaited replies.
+// What one connection has registered with the bus, by number: match rules, names, awaited replies;
+// and with each awaited reply the bytes of an error, which comes in its place if nothing else does:
+// whatever happens then, there is room for it on the bus.
 // Invariant: at least as much is charged as was said last; what is charged ends with this.
 // Errors: a refusal as value; what was charged before stays charged.
 #pragma once
@@ -19,6 +21,8 @@ class Holdings {
 public:
     /// Calls and replies alternate; most connections never await more at a time.
     static constexpr std::uint64_t kRepliesAtOnce = 16;
+    /// Of the bus's own errors hardly one is longer.
+    static constexpr std::uint64_t kBytesPerError = 256;
 
     explicit Holdings(bus::Ref<Payer> payer) : payer_(std::move(payer)) {}
 
@@ -33,6 +37,8 @@ public:
 
 private:
     [[nodiscard]] static std::uint64_t step_of(Resource resource);
+    [[nodiscard]] std::optional<QuotaRefusal> grow(Resource resource, std::uint64_t amount);
+    void shrink(Resource resource, std::uint64_t amount);
 
     bus::Ref<Payer> payer_;
     std::array<Charge, kResourceCount> charges_;

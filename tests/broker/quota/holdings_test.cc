@@ -8,10 +8,11 @@
 namespace buzon::broker {
 namespace {
 
-QuotaLimits limits() {
+QuotaLimits limits(std::uint64_t bytes) {
     QuotaLimits limits;
     for (auto& pool : limits.pools)
         pool = {.capacity = 1000};
+    limits.pool(Resource::Bytes) = {.capacity = bytes};
     return limits;
 }
 
@@ -19,9 +20,13 @@ class HoldingsTest : public testing::Test {
 protected:
     [[nodiscard]] std::uint64_t held(Resource resource) const { return tree_.bus().held(resource); }
 
-    AccountTree tree_{limits()};
+    AccountTree tree_{limits(1'000'000)};
     OpenAccount account_ = std::move(*tree_.open(UserId{1}, LoneConnection{1}));
     Holdings holdings_{account_.payer()};
+    // Of bytes a lone account gets a fifth.
+    AccountTree small_tree_{limits(200'000)};
+    OpenAccount small_account_ = std::move(*small_tree_.open(UserId{1}, LoneConnection{1}));
+    Holdings small_{small_account_.payer()};
 };
 
 TEST_F(HoldingsTest, FollowNumbersUpAndDown) {
@@ -42,6 +47,22 @@ TEST_F(HoldingsTest, ChargeRepliesInAdvanceAndNeverTooFew) {
     EXPECT_EQ(held(Resource::PendingReplies), 64U) << "they will be back soon";
     EXPECT_FALSE(holdings_.cover(Resource::PendingReplies, 1));
     EXPECT_EQ(held(Resource::PendingReplies), 16U);
+}
+
+TEST_F(HoldingsTest, ReserveAnErrorForEachReply) {
+    ASSERT_FALSE(small_.cover(Resource::PendingReplies, 17));
+    EXPECT_EQ(small_tree_.bus().held(Resource::Bytes), 32 * Holdings::kBytesPerError);
+    small_.lower(Resource::PendingReplies, 0);
+    EXPECT_EQ(small_tree_.bus().held(Resource::Bytes), 0U);
+}
+
+TEST_F(HoldingsTest, AwaitNoReplyWhereThereIsNoRoomForAnError) {
+    ASSERT_FALSE(small_.cover(Resource::PendingReplies, 16));
+    const auto refused = small_.cover(Resource::PendingReplies, 160);
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->resource, Resource::Bytes);
+    EXPECT_EQ(small_tree_.bus().held(Resource::PendingReplies), 16U);
+    EXPECT_EQ(small_tree_.bus().held(Resource::Bytes), 16 * Holdings::kBytesPerError);
 }
 
 TEST_F(HoldingsTest, KeepWhatTheyHadWhenMoreIsRefused) {
