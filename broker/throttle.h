@@ -183,6 +183,7 @@ private:
     ThrottleCounts counts_;
     std::uint64_t asked_ = 0;
     std::size_t may_ask_ = kMostAskedInATurn;
+    std::uint64_t work_owed_ = 0;
     NextTurn next_turn_{*this};
 };
 
