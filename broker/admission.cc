@@ -25,15 +25,32 @@ ReceiverState state_of(const Peer& receiver, Resource resource) {
             .behind_for = std::chrono::duration_cast<std::chrono::milliseconds>(port.behind_for())};
 }
 
-/// Offers a message, and if there is no room once more when the socket has taken what it takes:
-/// what this turn has queued has not been offered to it yet.
+/// Offers a message once more when the socket has taken what it takes.
+bus::Result<void, NoRoom> offer_again(const bus::OutgoingMessage& message,
+                                      Peer& receiver,
+                                      const Peer& payer) {
+    receiver.port().flush();
+    return receiver.port().offer(message, payer.in_flight());
+}
+
+/// Offers a message, and if there is no room once more: what this turn has queued has not been
+/// offered to the socket yet.
 bus::Result<void, NoRoom> offer(const bus::OutgoingMessage& message,
                                 Peer& receiver,
                                 const Peer& payer) {
     auto queued = receiver.port().offer(message, payer.in_flight());
     if (queued || receiver.port().empty()) return queued;
-    receiver.port().flush();
-    return receiver.port().offer(message, payer.in_flight());
+    return offer_again(message, receiver, payer);
+}
+
+/// The same for one of a thousand receivers: whose socket was full when it was last written to is
+/// not asked again as long as it does not say that it takes more.
+bus::Result<void, NoRoom> offer_copy(const bus::OutgoingMessage& message,
+                                     Peer& receiver,
+                                     const Peer& payer) {
+    auto queued = receiver.port().offer(message, payer.in_flight());
+    if (queued || receiver.port().empty() || receiver.port().is_socket_full()) return queued;
+    return offer_again(message, receiver, payer);
 }
 
 bool has_room_on_bus(const Peer& payer, std::uint64_t bytes) {
@@ -95,8 +112,14 @@ Admitted Admission::copy(const bus::OutgoingMessage& message,
     }
     if (cause && receiver.port().is_behind_fan_out())
         return copy_behind_fan_out(message, *cause, receiver, audience);
+    // Each copy takes the same of it, so none of the others will find room either.
+    if (cause && author == Author::Peer && audience.is_account_full()) {
+        audience.note_waiting(receiver.id());
+        return Admitted::Held;
+    }
     const Peer& leaver = audience.leaver() ? *audience.leaver() : receiver;
-    const auto queued = offer(message, receiver, cause ? *cause : leaver);
+    const Peer& payer = cause ? *cause : leaver;
+    const auto queued = offer_copy(message, receiver, payer);
     if (queued) return Admitted::Queued;
     const ReceiverState state = state_of(receiver, queued.error().refusal.resource);
     if (!cause) return copy_of_nobody(message, leaver, receiver, state);
@@ -108,6 +131,8 @@ Admitted Admission::copy(const bus::OutgoingMessage& message,
                                    .sender_outranks_receiver = outranks(*cause, receiver),
                                    .stuck_timeout = receiver.port().limits().stuck_timeout},
                                   author);
+    if (admitted == Admitted::ReceiverGone && offer_again(message, receiver, payer))
+        return Admitted::Queued;
     if (admitted == Admitted::Held) audience.note_waiting(receiver.id());
     if (admitted == Admitted::Held && queued.error().exhausted == Exhausted::SenderAccount)
         audience.note_account_full();

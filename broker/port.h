@@ -101,6 +101,8 @@ public:
     void run_task() override { flush(); }
 
     [[nodiscard]] bool empty() const { return buffer_.empty(); }
+    /// It has not said yet that it takes more.
+    [[nodiscard]] bool is_socket_full() const { return waiting_for_socket_; }
     [[nodiscard]] std::size_t queued_bytes() const override { return buffer_.queued_bytes(); }
     [[nodiscard]] std::uint64_t queued_descriptors() const { return queued_descriptors_; }
     [[nodiscard]] std::uint64_t queued_messages() const { return queued_messages_; }
