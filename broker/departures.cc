@@ -20,7 +20,7 @@ constexpr auto kRetryInterval = std::chrono::milliseconds(20);
 
 void Departures::begin(std::unique_ptr<Peer> peer) {
     const PeerId id = peer->id();
-    const bool is_much = pieces_of(*peer) > kAtOnce;
+    const bool is_much = state_.count_left_behind_by(id) > kAtOnce;
     const auto place = leaving_.emplace(id, std::make_unique<Departure>(*this, std::move(peer)));
     if (is_much) {
         place.first->second->start();
@@ -29,11 +29,6 @@ void Departures::begin(std::unique_ptr<Peer> peer) {
     while (!place.first->second->go_on(std::numeric_limits<std::size_t>::max())) {
     }
     finish(id);
-}
-
-std::size_t Departures::pieces_of(const Peer& peer) const {
-    return state_.matches.count_of(peer.id()) + state_.names.count_held_by(peer.id()) +
-           state_.replies.count_of_callee(peer.id());
 }
 
 /// Whoever is at work now may still use the peer.

@@ -78,7 +78,6 @@ private:
         bus::Timer retry_;
     };
 
-    [[nodiscard]] std::size_t pieces_of(const Peer& peer) const;
     void finish(PeerId id);
 
     BusState& state_;

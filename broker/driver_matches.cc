@@ -12,6 +12,11 @@ namespace buzon::broker {
 
 namespace {
 
+// A connection becomes a monitor in one turn of the loop. So many rules may it have, and so much
+// may it have to give up: names, rules, calls that wait for its replies.
+constexpr std::size_t kMostMonitorRules = 512;
+constexpr std::size_t kMostGivenUp = 512;
+
 bus::Result<MatchRule, ErrorReply> parse_rule(std::string_view text) {
     auto rule = parse_match_rule(text);
     if (rule) return std::move(*rule);
@@ -62,12 +67,18 @@ Driver::Outcome Driver::remove_match(DriverCall& call) {
 /// read, because a message has room for millions of them.
 bus::Result<std::vector<MatchRule>, ErrorReply> Driver::read_monitor_rules(DriverCall& call) const {
     const auto limit = state_.limits_for(call.caller.user()).max_match_rules_per_connection;
+    const std::size_t most = std::min<std::size_t>(limit, kMostMonitorRules);
     std::vector<MatchRule> rules;
     const auto end = call.arguments.enter_array('s');
     while (end && call.arguments.position() < *end) {
         if (rules.size() >= limit)
             return bus::Unexpected{limit_reached(call.caller, "monitor with more match rules",
                                                  "max_match_rules_per_connection", limit)};
+        if (rules.size() >= most)
+            return refuse(
+                bus::error_name::kLimitsExceeded,
+                fmt::format("A monitor can have {} match rules; use fewer that match more",
+                            kMostMonitorRules));
         auto rule = parse_rule(call.arguments.read_string().value_or(""));
         if (!rule) return bus::Unexpected{rule.error()};
         rules.push_back(std::move(*rule));
@@ -84,6 +95,11 @@ Driver::Outcome Driver::become_monitor(DriverCall& call) {
                       "BecomeMonitor does not support any flags yet");
 
     Peer& monitor = call.caller;
+    if (const std::size_t held = state_.count_left_behind_by(monitor.id()); held > kMostGivenUp)
+        return refuse(bus::error_name::kLimitsExceeded,
+                      fmt::format("A connection with {} names, match rules and callers that wait "
+                                  "can't become a monitor, only one with {} at most; use a new one",
+                                  held, kMostGivenUp));
     if (const auto refused = monitor.holdings().cover(Resource::MatchRules, rules->size()))
         return bus::Unexpected{over_quota(monitor, "monitor with more match rules", *refused)};
     acknowledge(call);

@@ -2,6 +2,7 @@
 """BecomeMonitor: what a monitor sees, in which order, and what it stops being."""
 
 import os
+import unittest
 
 import harness
 from driver_case import MONITORING
@@ -49,6 +50,20 @@ def brief(message):
 
 
 class Becoming(MonitorTestCase):
+    @unittest.skipIf(harness.IS_REFERENCE, "dbus-daemon does it however long it takes")
+    def test_refused_with_so_much_that_it_would_take_long(self):
+        with self.assertRaises(BusError) as refused:
+            become(self.a, [f"member='M{i}'" for i in range(513)])
+        self.assertEqual(refused.exception.name, "LimitsExceeded")
+        for i in range(513):
+            self.a.request_name(f"com.example.N{i}")
+        self.a.drain()
+        with self.assertRaises(BusError) as refused:
+            become(self.a)
+        self.assertEqual(refused.exception.name, "LimitsExceeded")
+        self.assertTrue(self.b.bus("NameHasOwner", "s", "com.example.N512").body[0])
+        become(self.b, [f"member='M{i}'" for i in range(512)])
+
     @harness.each([
         ("flags", "InvalidArgs", [], 1, {}), ("all flags", "InvalidArgs", [], 2**32 - 1, {}),
         ("a bad rule", "MatchRuleInvalid", ["type='signal'", "bad"], 0, {}),
