@@ -165,7 +165,10 @@ Admitted Admission::copy_behind_fan_out(const bus::OutgoingMessage& message,
     const auto admitted =
         hold(message, cause, receiver, {queued.error().exhausted, MessageUse::Broadcast},
              audience.author());
-    if (admitted == Admitted::Held) audience.note_waiting(receiver.id());
+    if (admitted != Admitted::Held) return admitted;
+    audience.note_waiting(receiver.id());
+    // It may be others who have it all, and stay behind: that is found out then.
+    if (queued.error().exhausted == Exhausted::SenderAccount) throttle_.ask_again_soon(cause);
     return admitted;
 }
 
