@@ -6,6 +6,9 @@
 
 namespace buzon::broker {
 
+// Each with its pidfd.
+static_assert(LauncherNames::kMostAtOnce <= MessageStream::kMaxDescriptors);
+
 void LauncherNames::look_up(const bus::Ref<ProcessName>& name) {
     if (waiting_.size() == kMostWaiting) {
         name->settle("");

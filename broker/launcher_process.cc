@@ -48,8 +48,9 @@ void LauncherProcess::end() {
 }
 
 pid_t LauncherProcess::kill() {
-    stream_.close();
+    // First: one that saw the end of its link would take the bus for gone, and its files away.
     if (pid_ != 0) ::kill(pid_, SIGKILL);
+    stream_.close();
     return pid_;
 }
 

@@ -15,8 +15,7 @@ namespace buzon::broker {
 
 namespace {
 
-// All that the kernel carries in one go.
-constexpr std::size_t kMaxDescriptors = 253;
+constexpr std::size_t kMaxDescriptors = MessageStream::kMaxDescriptors;
 constexpr bus::StreamLimits kLimits{.max_message_bytes = bus::kMaxMessageBytes,
                                     .max_message_descriptors = kMaxDescriptors};
 
@@ -107,7 +106,7 @@ bus::Result<void, LinkError> MessageStream::send(const bus::OutgoingMessage& mes
 
 bus::Result<void, LinkError> MessageStream::read() {
     input_.park();
-    const auto status = input_.fill(socket_.get());
+    const auto status = input_.fill(socket_.get(), kLimits);
     if (!status) {
         return bus::Unexpected{status.error() == ECONNRESET ? LinkError::Ended : LinkError::Broken};
     }

@@ -5,6 +5,7 @@
 // stranger's bytes.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "bus/base/result.h"
 #include "bus/message.h"
 #include "bus/receive_buffer.h"
+#include "bus/send_buffer.h"
 
 namespace buzon::broker {
 
@@ -29,6 +31,9 @@ enum class LinkError : std::uint8_t {
 class MessageStream {
 public:
     enum class Waiting : std::uint8_t { Never, AsLongAsItTakes };
+
+    /// Of one message, in either direction.
+    static constexpr std::size_t kMaxDescriptors = bus::kMaxDescriptorsPerMessage;
 
     /// `socket` is a connected unix stream socket.
     explicit MessageStream(bus::FileDescriptor socket);

@@ -101,7 +101,7 @@ public:
     /// One recvmsg; all complete messages must have been taken before. It takes descriptors for one
     /// message at most: next() reports that there were more.
     /// Errors: its errno, other than EAGAIN and EINTR.
-    Result<ReadStatus, int> fill(int fd, const StreamLimits& limits = {});
+    Result<ReadStatus, int> fill(int fd, const StreamLimits& limits);
 
     /// What is wrong with the descriptors that have come so far, whatever the bytes say; also to be
     /// asked during the auth dialogue.

@@ -23,8 +23,6 @@ namespace {
 
 // Of one message with rules: what the broker reads in one turn.
 constexpr std::size_t kPartBytes = std::size_t{48} << 10;
-// What the kernel passes with one message.
-constexpr std::size_t kMaxPassedSockets = 253;
 
 constexpr std::string_view kStartIsOver = "the start of the bus is over";
 
@@ -53,9 +51,9 @@ std::vector<bus::BoundSocket> bind_listen_address(const std::string& text) {
     }
     auto bound = bus::bind_first(addresses.value(), environment_variable("XDG_RUNTIME_DIR"));
     if (!bound) throw std::runtime_error(bus::describe(bound.error()));
-    if (bound->size() > kMaxPassedSockets) {
-        throw std::runtime_error(
-            fmt::format("address \"{}\": more than {} sockets", text, kMaxPassedSockets));
+    if (bound->size() > MessageStream::kMaxDescriptors) {
+        throw std::runtime_error(fmt::format("address \"{}\": more than {} sockets", text,
+                                             MessageStream::kMaxDescriptors));
     }
     return std::move(*bound);
 }
@@ -75,13 +73,22 @@ bool is_call(const bus::Header& header, const LauncherMethod& method) {
 Launcher::Launcher(const Options& options, bus::FileDescriptor link, LauncherStage stage)
     : options_(options), reader_(options), link_(std::move(link)), stage_(stage) {}
 
+Launcher::~Launcher() {
+    if (broker_has_gone_ || stage_ == LauncherStage::Starting) return;
+    for (bus::SocketFile& file : files_)
+        file.release();
+    if (pidfile_) pidfile_->release();
+}
+
 void Launcher::run() {
-    for (;;) {
+    Outcome done;
+    while (done) {
         const auto message = link_.wait();
-        if (!message || !serve(*message)) break;
+        done = message ? serve(*message) : bus::Unexpected{message.error()};
     }
-    files_.clear();
-    pidfile_.reset();
+    if (done.error() != LinkError::Ended)
+        throw std::runtime_error(fmt::format("The broker {}", describe(done.error())));
+    broker_has_gone_ = true;
 }
 
 Launcher::Outcome Launcher::serve(const bus::Message& message) {

@@ -2,7 +2,7 @@
 // The other process of the bus: reads the configuration, asks for users and groups, binds sockets
 // and removes their files and the pidfile, keeps the keyring, names processes. Does one thing at a
 // time, as the broker asks for it; may block. It ends when the broker's end of the link is closed,
-// however that comes about.
+// however that comes about. If it ends of itself, it leaves the files to the next launcher.
 #pragma once
 
 #include <optional>
@@ -25,8 +25,15 @@ enum class LauncherStage : std::uint8_t { Starting, Settled };
 class Launcher {
 public:
     Launcher(const Options& options, bus::FileDescriptor link, LauncherStage stage);
+    Launcher(const Launcher&) = delete;
+    Launcher& operator=(const Launcher&) = delete;
+    Launcher(Launcher&&) = delete;
+    Launcher& operator=(Launcher&&) = delete;
+    /// Removes the files of a bus that has gone or never got up, not those of one that lives.
+    ~Launcher();
 
-    /// Serves until the broker has gone, and removes the files that are left then.
+    /// Serves until the broker has gone. Throws where the broker, or the link, cannot be
+    /// understood.
     void run();
 
 private:
@@ -60,6 +67,7 @@ private:
     ConfigurationReader reader_;
     MessageStream link_;
     LauncherStage stage_;
+    bool broker_has_gone_ = false;
     bool start_failed_ = false;  // and the rights are still needed to take back what was done
     bus::MessageBuilder builder_;
     std::uint32_t serial_ = 0;

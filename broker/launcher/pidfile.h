@@ -30,6 +30,8 @@ public:
 
     /// Absolute, so that it outlives a chdir().
     [[nodiscard]] const std::string& path() const { return path_; }
+    /// Leaves the file where it is.
+    void release() { path_.clear(); }
 
 private:
     std::string path_;  // empty: it is another's to remove

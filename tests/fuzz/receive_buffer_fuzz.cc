@@ -57,7 +57,7 @@ Outcome receive(std::span<const std::uint8_t> stream, std::size_t piece) {
         if (::send(theirs.get(), part.data(), part.size(), 0) != static_cast<ssize_t>(part.size()))
             std::abort();
         stream = stream.subspan(part.size());
-        while (buffer.fill(ours.get()).value_or(ReadStatus::EndOfStream) == ReadStatus::Data) {
+        while (buffer.fill(ours.get(), {}).value_or(ReadStatus::EndOfStream) == ReadStatus::Data) {
             const bool goes_on = take_all(buffer, outcome);
             buffer.park();
             if (!goes_on) return outcome;

@@ -7,6 +7,7 @@ import contextlib
 import os
 import pwd
 import signal
+import socket
 import threading
 import unittest
 
@@ -47,6 +48,37 @@ def children(pid):
 def descriptors(pid):
     folder = f"/proc/{pid}/fd"
     return {int(fd): os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder)}
+
+
+class BurstClient:
+    """A process of its own that waits for the word to connect, and then for that to end."""
+
+    def __init__(self, address):
+        self.word, start = socket.socketpair()
+        self.pid = os.fork()
+        if self.pid:
+            start.close()
+            return
+        with contextlib.suppress(BaseException):
+            self.word.close()
+            start.recv(1)
+            client = RawClient(address)
+            client.sync()
+            start.send(b"x")
+            start.recv(1)
+        os._exit(0)
+
+    def connect(self):
+        self.word.send(b"x")
+
+    def wait_until_connected(self):
+        self.word.settimeout(DEADLINE)
+        assert self.word.recv(1) == b"x", "a process could not connect"
+
+    def end(self):
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        self.word.close()
 
 
 class LauncherTestCase(harness.BusTestCase):
@@ -118,6 +150,24 @@ class Processes(LauncherTestCase):
             wait_until(lambda: not harness.is_running(pid) or status_of(pid)["State"] == "Z",
                        "the end of the launcher")
         wait_until(lambda: not os.path.exists(path), "the end of the socket")
+
+    def test_they_outlive_a_burst_of_connections_of_as_many_processes(self):
+        # A rule that may deny makes the bus ask who they are, for the log; an account does, too.
+        daemon = self.start_daemon(harness.busconfig(policy=harness.ALLOW_EVERYTHING.replace(
+            "</policy>", '<deny send_interface="com.example.Secret"/></policy>')))
+        wait_until(lambda: len(children(daemon.pid)) == 2, "launcher and spare")
+        pids = children(daemon.pid)
+        burst = [BurstClient(daemon.address) for _ in range(40)]
+        self.addCleanup(lambda: [client.end() for client in burst])
+        for client in burst:
+            client.connect()
+        for client in burst:
+            client.wait_until_connected()
+        client = self.connect(daemon)
+        client.bus("GetAccounts", "t", 0, interface="org.buzon.Quota1")
+        client.bus("ReloadConfig")  # answered behind what the launcher was asked before
+        self.assertEqual(children(daemon.pid), pids)
+        self.connect(daemon).sync()
 
     def test_signals_to_the_whole_group_are_the_brokers_affair(self):
         daemon, client = self.start()

@@ -306,7 +306,7 @@ public:
         std::vector<Received> all;
         input_.allow_descriptors(true);
         while (true) {
-            const auto status = input_.fill(socket_.get());
+            const auto status = input_.fill(socket_.get(), {});
             if (!status || *status == bus::ReadStatus::EndOfStream) closed_ = true;
             if (!status || *status != bus::ReadStatus::Data) return all;
             while (auto message = input_.next({})) {
