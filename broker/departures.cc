@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/departures.h"
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
 #include <utility>
+#include <vector>
 
 namespace buzon::broker {
 
@@ -22,13 +24,11 @@ void Departures::begin(std::unique_ptr<Peer> peer) {
     const PeerId id = peer->id();
     const bool is_much = state_.count_left_behind_by(id) > kAtOnce;
     const auto place = leaving_.emplace(id, std::make_unique<Departure>(*this, std::move(peer)));
-    if (is_much) {
+    if (!is_much && place.first->second->hurry()) {
+        finish(id);
+    } else {
         place.first->second->start();
-        return;
     }
-    while (!place.first->second->go_on(std::numeric_limits<std::size_t>::max())) {
-    }
-    finish(id);
 }
 
 /// Whoever is at work now may still use the peer.
@@ -36,6 +36,12 @@ void Departures::finish(PeerId id) {
     const auto place = leaving_.find(id);
     state_.loop.dispose_later(std::move(place->second));
     leaving_.erase(place);
+}
+
+Peer* Departures::find(PeerId id) const {
+    if (Peer* const peer = state_.peers.find(id)) return peer;
+    const auto place = leaving_.find(id);
+    return place == leaving_.end() ? nullptr : &place->second->peer();
 }
 
 bool Departures::answer_for(const Peer& callee, std::size_t most) {
@@ -59,9 +65,16 @@ bool Departures::Departure::go_on(std::size_t most) {
         case Phase::Rules: withdraw_rules(most); return false;
         case Phase::Places: leave_queues(most); return false;
         case Phase::Names: withdraw_names(most); return false;
-        case Phase::Replies: return departures_.answer_for(*peer_, most);
+        case Phase::Replies: answer_callers(most); return false;
+        case Phase::Mentions: return withdraw_mentions(most);
     }
     return true;
+}
+
+bool Departures::Departure::hurry() {
+    while (phase_ != Phase::Mentions)
+        (void)go_on(std::numeric_limits<std::size_t>::max());
+    return go_on(kAtOnce);
 }
 
 void Departures::Departure::withdraw_rules(std::size_t most) {
@@ -69,9 +82,6 @@ void Departures::Departure::withdraw_rules(std::size_t most) {
     const bool is_last = state.matches.remove_some(peer_->id(), most);
     peer_->holdings().lower(Resource::MatchRules, state.matches.count_of(peer_->id()));
     if (!is_last) return;
-    for (const PeerId id : state.matches.remove_mentioning_unique(peer_->unique_name()))
-        if (Peer* other = state.peers.find(id))
-            other->holdings().lower(Resource::MatchRules, state.matches.count_of(id));
     next_place_ = state.names.newest_of(peer_->id());
     phase_ = Phase::Places;
 }
@@ -102,6 +112,25 @@ void Departures::Departure::withdraw_names(std::size_t most) {
     state.replies.forget_caller(peer_->id());
     peer_->holdings().lower(Resource::PendingReplies, 0);
     phase_ = Phase::Replies;
+}
+
+void Departures::Departure::answer_callers(std::size_t most) {
+    if (!departures_.answer_for(*peer_, most)) return;
+    mentions_left_ = departures_.state_.matches.size();
+    phase_ = Phase::Mentions;
+}
+
+/// Those that are added meanwhile may stay, as those that come later; else it might never end.
+bool Departures::Departure::withdraw_mentions(std::size_t most) {
+    MatchIndex& matches = departures_.state_.matches;
+    std::vector<PeerId> losers;
+    const bool is_last = matches.remove_mentioning_unique(peer_->unique_name(),
+                                                          std::min(most, mentions_left_), losers);
+    for (const PeerId id : losers)
+        if (Peer* const loser = departures_.find(id))
+            loser->holdings().lower(Resource::MatchRules, matches.count_of(id));
+    mentions_left_ -= losers.size();
+    return is_last || mentions_left_ == 0;
 }
 
 bool Departures::Departure::may_go_on() {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a peer that has gone leaves behind is taken from the bus: its rules, its places behind other
 // owners, its names from the last to the first, its unique name; then those who wait for its
-// replies get errors. Clients rely on this order. Where it is much, it goes on over several turns,
-// on the time of the one who left; nobody finds it then, but what is left of it counts as before.
+// replies get errors; last, rules of others that mention it. Where it is much, it goes on over
+// several turns, on the time of the one who left; nobody finds it then, but what is left counts.
 // What listeners are told is at his cost, too, and goes on as there is room, up to stuck_timeout.
 // Invariant: a peer that leaves is kept until all of that is done.
 #pragma once
@@ -23,7 +23,8 @@ namespace buzon::broker {
 
 class Departures {
 public:
-    /// Of rules, names and awaited replies together: what is withdrawn at once.
+    /// Of rules, names and awaited replies together, and of rules of others: what is withdrawn at
+    /// once.
     static constexpr std::size_t kAtOnce = 256;
 
     Departures(BusState& state, Delivery& delivery, NameSignals& name_signals, FairTurns& turns)
@@ -54,6 +55,8 @@ private:
         ~Departure() override { FairTurns::leave(*this); }
 
         void start() { departures_.turns_.wait(*this); }
+        /// All at once; of rules of others, which nobody counts, some. True: nothing is left.
+        bool hurry();
         /// Withdraws some `most` pieces. True: nothing is left.
         bool go_on(std::size_t most);
         [[nodiscard]] Peer& peer() const { return *peer_; }
@@ -63,22 +66,28 @@ private:
         /// enough for that.
         [[nodiscard]] bool may_go_on();
         /// Places before names: of many who leave at once, none shall inherit what another owned.
-        enum class Phase : std::uint8_t { Rules, Places, Names, Replies };
+        /// What others can make as much as they like comes when nobody waits for the rest.
+        enum class Phase : std::uint8_t { Rules, Places, Names, Replies, Mentions };
 
         Turn take_turn(std::size_t budget) override;
         void withdraw_rules(std::size_t most);
         void leave_queues(std::size_t most);
         void withdraw_names(std::size_t most);
+        void answer_callers(std::size_t most);
+        bool withdraw_mentions(std::size_t most);
 
         Departures& departures_;
         std::unique_ptr<Peer> peer_;
         std::optional<std::string> next_place_;  // or a name: what is looked at next
         Phase phase_ = Phase::Rules;
+        std::size_t mentions_left_ = 0;  // at most
         std::optional<bus::TimePoint> waits_since_;
         bus::Timer retry_;
     };
 
     void finish(PeerId id);
+    /// One who is there, or is leaving, too; null where it is neither.
+    [[nodiscard]] Peer* find(PeerId id) const;
 
     BusState& state_;
     Delivery& delivery_;

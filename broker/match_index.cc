@@ -49,23 +49,17 @@ bool MatchIndex::remove_some(PeerId peer, std::size_t most) {
     return count <= most;
 }
 
-std::vector<PeerId> MatchIndex::remove_mentioning_unique(std::string_view unique_name) {
-    std::vector<std::uint32_t> doomed;
-    for (const NodeId node : tree_.find_mentioning_unique(unique_name)) {
-        for (const auto& receiver : tree_.receivers(node))
-            doomed.push_back(receiver.subscription);
+bool MatchIndex::remove_mentioning_unique(std::string_view unique_name,
+                                          std::size_t most,
+                                          std::vector<PeerId>& losers) {
+    NodeId node = tree_.find_mentioning_unique(unique_name);
+    for (; most > 0 && node != kNone; --most) {
+        const auto [subscriber, subscription] = tree_.receivers(node).back();
+        losers.push_back(subscribers_[subscriber].peer);
+        drop_newest_instance(subscription);
+        node = tree_.find_mentioning_unique(unique_name);
     }
-    std::vector<PeerId> peers;
-    for (const std::uint32_t subscription : doomed) {
-        const PeerId peer = subscribers_[subscriptions_[subscription].subscriber].peer;
-        bool is_last = false;
-        while (!is_last) {
-            is_last = instances_[subscriptions_[subscription].newest].older_equal == kNone;
-            drop_newest_instance(subscription);
-            peers.push_back(peer);
-        }
-    }
-    return peers;
+    return node == kNone;
 }
 
 void MatchIndex::find(const MatchSubject& subject, std::vector<PeerId>& receivers) {

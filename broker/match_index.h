@@ -43,9 +43,12 @@ public:
     std::size_t remove_all(PeerId peer);
     /// The newest `most` rules of the peer. True: it has none any more.
     bool remove_some(PeerId peer, std::size_t most);
-    /// Removes all rules with this unique name as sender or destination, for it never comes
-    /// back. Returns their peers, once for each rule.
-    std::vector<PeerId> remove_mentioning_unique(std::string_view unique_name);
+    /// Removes rules with this unique name as sender or destination, for it never comes back;
+    /// `most` of them. Appends their peers to `losers`, once for each rule. True: there are no
+    /// more.
+    bool remove_mentioning_unique(std::string_view unique_name,
+                                  std::size_t most,
+                                  std::vector<PeerId>& losers);
 
     /// Appends each peer with a matching rule once, in no order. No allocation in steady state,
     /// except in `receivers`.

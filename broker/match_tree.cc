@@ -188,25 +188,13 @@ void MatchTree::visit_branch(NodeId node, const Branch& branch, std::vector<Node
     }
 }
 
-std::vector<MatchTree::NodeId> MatchTree::find_mentioning_unique(
-    std::string_view unique_name) const {
-    std::vector<NodeId> nodes;
+MatchTree::NodeId MatchTree::find_mentioning_unique(std::string_view unique_name) const {
     const auto mention = unique_mentions_.find(values_.find(unique_name));
-    if (mention == unique_mentions_.end()) return nodes;
-    for (NodeId node = mention->second; node != kNone; node = nodes_[node].next_mention) {
-        collect_receiving(node, nodes);
-    }
-    // A rule that names the peer as sender and as destination lies below both of its nodes.
-    std::sort(nodes.begin(), nodes.end());
-    nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
-    return nodes;
-}
-
-void MatchTree::collect_receiving(NodeId top, std::vector<NodeId>& nodes) const {
-    if (!nodes_[top].receivers.empty()) nodes.push_back(top);
-    NodeId child = nodes_[top].first_child;
-    for (; child != kNone; child = nodes_[child].next_sibling)
-        collect_receiving(child, nodes);
+    if (mention == unique_mentions_.end()) return kNone;
+    NodeId node = mention->second;
+    while (nodes_[node].receivers.empty())
+        node = nodes_[node].first_child;
+    return node;
 }
 
 std::uint64_t MatchTree::hash_of_step(NodeId parent, Selector selector, ValueId value) const {

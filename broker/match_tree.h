@@ -52,8 +52,9 @@ public:
 
     /// Appends the nodes whose rules match, each once. No allocation in steady state.
     void search(const MatchSubject& subject, std::vector<NodeId>& matching);
-    /// The nodes whose rules have this unique name as sender or destination, each once.
-    [[nodiscard]] std::vector<NodeId> find_mentioning_unique(std::string_view unique_name) const;
+    /// A node with receivers whose rule has this unique name as sender or destination; kNone where
+    /// there is none.
+    [[nodiscard]] NodeId find_mentioning_unique(std::string_view unique_name) const;
 
     /// Whether any rule could match a unicast message.
     [[nodiscard]] bool has_eavesdroppers() const;
@@ -102,7 +103,6 @@ private:
     void unlink_mention(NodeId child);
     [[nodiscard]] NameMentions* mentions_for(const Node& node);
     [[nodiscard]] std::uint64_t hash_of_step(NodeId parent, Selector selector, ValueId value) const;
-    void collect_receiving(NodeId top, std::vector<NodeId>& nodes) const;
 
     void visit(NodeId node, std::vector<NodeId>& matching);
     void visit_branch(NodeId node, const Branch& branch, std::vector<NodeId>& matching);

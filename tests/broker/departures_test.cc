@@ -40,6 +40,13 @@ protected:
             client.take_all();
         }
     }
+    void add_rules_about_leaver(RawClient& client) {
+        for (int i = 0; i < kMany; ++i) {
+            client.call("AddMatch", "s",
+                        fmt::format("sender='{}',member='M{}'", leaver_.name(), i));
+            client.take_all();
+        }
+    }
     [[nodiscard]] std::uint64_t held(Resource resource) const {
         return bus_.state().accounts.bus().held(resource);
     }
@@ -160,6 +167,32 @@ TEST_F(Leaving, ManyRulesAreRemovedOverSeveralTurns) {
     const auto left = bus_.state().matches.size();
     EXPECT_GT(left, 0U);
     EXPECT_LT(left, static_cast<std::size_t>(kMany));
+    bus_.settle();
+    EXPECT_EQ(bus_.state().matches.size(), 0U);
+    EXPECT_EQ(held(Resource::MatchRules), 0U);
+}
+
+TEST_F(Leaving, ManyRulesOfOthersThatMentionItAreRemovedOverSeveralTurns) {
+    add_rules_about_leaver(watcher_);
+    watcher_.call("AddMatch", "s", "member='NameOwnerChanged'");
+    watcher_.take_all();
+    leaver_.close();
+    bus_.turn();
+    EXPECT_THAT(watcher_.read_available(), SizeIs(1)) << "nobody waits for the end of the rules";
+    const auto left = bus_.state().matches.size();
+    EXPECT_GT(left, 1U);
+    EXPECT_LT(left, static_cast<std::size_t>(kMany));
+    bus_.settle();
+    EXPECT_EQ(bus_.state().matches.size(), 1U);
+    EXPECT_EQ(held(Resource::MatchRules), 1U);
+}
+
+TEST_F(Leaving, RulesThatMentionItMayBeOfOneWhoLeavesAsWell) {
+    add_rules_about_leaver(watcher_);
+    watcher_.close();
+    leaver_.close();
+    bus_.turn();
+    EXPECT_GT(bus_.state().matches.size(), 0U);
     bus_.settle();
     EXPECT_EQ(bus_.state().matches.size(), 0U);
     EXPECT_EQ(held(Resource::MatchRules), 0U);
