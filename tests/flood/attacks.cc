@@ -11,6 +11,7 @@
 #include "tests/flood/name_watcher.h"
 #include "tests/flood/role.h"
 #include "tests/flood/speech.h"
+#include "tests/flood/squatters.h"
 
 namespace buzon::flood {
 namespace {
@@ -19,6 +20,7 @@ constexpr std::size_t kKiB = 1024;
 constexpr std::size_t kMiB = kKiB * kKiB;
 constexpr std::size_t kHuge = 126 * kMiB;  // a message may have 128 MiB
 constexpr std::size_t kMany = 250;
+constexpr double kLong = 6;  // seconds, where it takes some until shares are full
 
 /// Owns `name` and reads nothing while the attack lasts.
 Actor deaf(std::string name) {
@@ -177,6 +179,47 @@ std::vector<Attack> at_many() {
     };
 }
 
+/// Shares of a bus are smaller with them than with those of a session bus: seconds fill one.
+std::vector<std::pair<std::string, std::uint64_t>> limits_of_a_system_bus() {
+    return {{"max_message_size", 32 * kMiB}, {"max_outgoing_bytes", 127 * kMiB}};
+}
+
+/// An innocent says what three others hear, and `stalled` connections of one program do not read.
+std::vector<Actor> silent_stalled(std::size_t stalled, Programme programme) {
+    return {audience(), audience(), audience(),
+            actor_of(
+                {.connections = stalled, .rules = {broadcast_rule()}, .reading = Reading::Nothing}),
+            broadcaster(Pace::MustBeKept, programme)};
+}
+
+std::vector<Attack> by_keeping_still() {
+    return {
+        {"silent-stalled-3",
+         "three connections of a program never read what a service broadcasts to others as well",
+         silent_stalled(3, {.per_second = 400, .body_bytes = 20'000}), limits_of_a_system_bus(),
+         kLong},
+        {"silent-stalled-250", "250 do not, of another service that says less",
+         silent_stalled(kMany, {.per_second = 100, .body_bytes = 1000}), limits_of_a_system_bus(),
+         kLong},
+        {"stalled-watchers",
+         "240 connections never read NameOwnerChanged while programs join and leave",
+         {stalled_watchers({.connections = 240, .askers = 60, .questions = 26}), passers_by()},
+         limits_of_a_system_bus(),
+         kLong},
+        {"watchers-end-together",
+         "1,000 do not, and have had their queues filled before",
+         {stalled_watchers({.connections = 1000, .askers = 1000, .questions = 60}), passers_by()},
+         limits_of_a_system_bus()},
+        {"deaf-long-answers",
+         "ListNames with 100 connections, answers of 2 MB never read",
+         {owner_of_names(10'000), actor_of({.connections = 100,
+                                            .speech = driver_calls("ListNames"),
+                                            .reading = Reading::Nothing})},
+         limits_of_a_system_bus(),
+         kLong},
+    };
+}
+
 /// Of a program of its own that reads.
 Actor subscriber(Reading reading = Reading::Everything) {
     return actor_of({.rules = {broadcast_rule()}, .reading = reading, .is_innocent = true});
@@ -220,6 +263,17 @@ std::vector<Attack> at_innocents_with_a_part() {
                     .hears_on_record = true,
                     .is_innocent = true}),
           speaker(broadcasts(kKiB).on_record())}},
+        {"steady-reader",
+         "a flood of signals for two of its own who are fast, and for one who reads 20 MB a second",
+         {actor_of({.rules = {broadcast_rule()}}), actor_of({.rules = {broadcast_rule()}}),
+          actor_of({.rules = {broadcast_rule()},
+                    .reading = Reading::Steadily,
+                    .drip_bytes = 20'000'000,
+                    .hears_on_record = true,
+                    .is_innocent = true}),
+          speaker(broadcasts(60'000).on_record())},
+         limits_of_a_system_bus(),
+         kLong},
     };
 }
 
@@ -273,8 +327,8 @@ const std::vector<Attack>& all_attacks() {
     static const auto attacks = [] {
         std::vector<Attack> all;
         for (const auto& some :
-             {at_a_receiver(), at_the_bus(), at_many(), at_innocents_with_a_part(),
-              with_descriptors_and_replies(), by_being_there()}) {
+             {at_a_receiver(), at_the_bus(), at_many(), by_keeping_still(),
+              at_innocents_with_a_part(), with_descriptors_and_replies(), by_being_there()}) {
             all.insert(all.end(), some.begin(), some.end());
         }
         return all;

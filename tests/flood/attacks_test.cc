@@ -16,6 +16,7 @@ TEST(AllAttacks, HaveNamesOfTheirOwnAndACast) {
         EXPECT_TRUE(names.insert(attack.name).second) << attack.name;
         EXPECT_FALSE(attack.about.empty()) << attack.name;
         EXPECT_FALSE(attack.cast.empty()) << attack.name;
+        EXPECT_LE(attack.name.size(), 21U) << attack.name << " is wider than its column";
     }
 }
 

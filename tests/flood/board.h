@@ -72,6 +72,8 @@ struct Board {
     std::atomic<std::uint32_t> published, signal_gaps;
 
     std::array<std::atomic<Fate>, innocent::kAll> fates;
+    // What the cast's broadcaster has sent, once the bus has dealt with all of it.
+    std::atomic<std::uint32_t> broadcasts_served;
     std::atomic<std::uint32_t> newcomers, newcomers_refused;
     std::atomic<std::uint64_t> newcomer_slowest_us, newcomer_last_in_us;
 

@@ -14,6 +14,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kStep{10};
+constexpr milliseconds kSteadyStep{2};
 constexpr std::chrono::seconds kMostToSettle{6};
 /// A receiver that gets nothing for so long, after the sender's last message, has got it all.
 constexpr milliseconds kSilence{200};
@@ -30,7 +31,7 @@ public:
     void step(Stage& stage) override {
         wait([](const Member& each) { return each.source(); });
         for_each(stage, [&](Member& member, bool is_ready) {
-            if (crew_.reading == Reading::Drips) member.drip(Clock::now());
+            member.drip(Clock::now());
             if (is_ready) member.work();
         });
     }
@@ -56,7 +57,8 @@ private:
         sources_.clear();
         for (const auto& member : members_)
             sources_.push_back(member ? source_of(*member) : pollfd{-1, 0, 0});
-        ::poll(sources_.data(), sources_.size(), static_cast<int>(kStep.count()));
+        const auto step = crew_.reading == Reading::Steadily ? kSteadyStep : kStep;
+        ::poll(sources_.data(), sources_.size(), static_cast<int>(step.count()));
     }
     /// Gives each member to `action`, and whether its socket was ready when we last looked.
     template <typename Action>

@@ -15,8 +15,8 @@
 namespace buzon::flood {
 
 /// In bursts, with pauses: everything, but for 700 or 500 ms of each second it is busy with
-/// something else.
-enum class Reading { Everything, Nothing, Drips, InBursts, WithPauses };
+/// something else. Drips: some bytes once a second; steadily: as many, evenly.
+enum class Reading { Everything, Nothing, Drips, Steadily, InBursts, WithPauses };
 enum class Attachment { Nothing, SixteenFiles, ItsOwnSocket };
 
 struct Crew {
@@ -27,7 +27,7 @@ struct Crew {
     Speech speech{};
     Attachment attachment = Attachment::Nothing;
     Reading reading = Reading::Everything;
-    std::size_t drip_bytes = 0;                // a second and connection, for Reading::Drips
+    std::size_t drip_bytes = 0;                // a second and connection, for Drips and Steadily
     std::optional<std::size_t> reply_bytes{};  // answers calls with such a body
     /// The first connection writes down what it gets of the speech on record.
     bool hears_on_record = false;

@@ -1,17 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/flood/guests.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
+#include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 
+#include "bus/base/file_descriptor.h"
 #include "tests/flood/good_callers.h"
 #include "tests/flood/outbox.h"
 #include "tests/flood/speech.h"
+#include "tests/load/child_process.h"
 #include "tests/load/client.h"
 
 namespace buzon::flood {
@@ -88,12 +96,61 @@ private:
     Clock::time_point next_{};
 };
 
+/// Says on `done` when it is through.
+void pass_by(const std::string& socket_path, int done) {
+    load::Client client(socket_path);
+    client.request_name(attack_name(fmt::format("PasserBy{}", ::getpid())));
+    client.call(load::make_driver_call("GetId"));
+    constexpr char kDone = '+';
+    if (::write(done, &kDone, 1) < 0) return;
+}
+
+class PassersBy final : public Role {
+public:
+    void start(Stage&) override {}
+    void step(Stage& stage) override {
+        if (!passer_) begin(stage);
+        pollfd source{.fd = done_.get(), .events = POLLIN, .revents = 0};
+        const bool has_ended = ::poll(&source, 1, kStepMs) > 0;
+        if (!has_ended && Clock::now() - begun_ <= kPatience) return;
+        char through = 0;
+        if (!has_ended || ::read(done_.get(), &through, 1) <= 0) ++stage.board.newcomers_refused;
+        passer_.reset();
+    }
+    /// Who has just come is not judged.
+    void stop(Stage&) override { passer_.reset(); }
+
+private:
+    static constexpr int kStepMs = 10;
+    static constexpr std::chrono::seconds kPatience{1};
+
+    void begin(Stage& stage) {
+        std::array<int, 2> ends{};
+        if (::pipe2(ends.data(), O_CLOEXEC) < 0)
+            throw std::system_error(errno, std::generic_category(), "pipe");
+        done_.reset(ends[0]);
+        const bus::FileDescriptor through(ends[1]);
+        ++stage.board.newcomers;
+        begun_ = Clock::now();
+        passer_.emplace(
+            load::ChildProcess::fork([&] { pass_by(stage.socket_path, through.get()); }));
+    }
+
+    std::optional<load::ChildProcess> passer_;
+    bus::FileDescriptor done_;
+    Clock::time_point begun_{};
+};
+
 }  // namespace
 
 Actor stopped_subscriber() {
     return {.make = [] { return std::make_unique<StoppedSubscriber>(); },
             .is_active = false,
             .stops_itself = true};
+}
+
+Actor passers_by() {
+    return {.make = [] { return std::make_unique<PassersBy>(); }, .is_active = false};
 }
 
 Actor modest_sender(std::string_view to) {

@@ -12,5 +12,8 @@ namespace buzon::flood {
 [[nodiscard]] Actor stopped_subscriber();
 /// Sends ten small messages a second to attack_name(`to`), whom others flood: each must be taken.
 [[nodiscard]] Actor modest_sender(std::string_view to);
+/// One program after another joins, takes a name, asks something and leaves: who is not through
+/// within a second counts as a newcomer whom the bus did not let in.
+[[nodiscard]] Actor passers_by();
 
 }  // namespace buzon::flood

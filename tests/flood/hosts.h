@@ -3,6 +3,7 @@
 // they hear. Harm is what the bus does to these: an end, a refusal, or that they wait for long.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 #include "tests/flood/role.h"
@@ -16,7 +17,15 @@ namespace buzon::flood {
 [[nodiscard]] Actor caller_of(std::string_view name);
 
 enum class Pace { MayWait, MustBeKept };
-/// Sends 250 broadcasts of 8 KiB a second. Where its pace must be kept, 90 % must leave in time.
-[[nodiscard]] Actor broadcaster(Pace pace);
+struct Programme {
+    std::size_t per_second = 250;
+    std::size_t body_bytes = 8192;
+};
+/// Sends broadcasts. Where its pace must be kept, 90 % must leave in time, and none may wait for
+/// more than a second.
+[[nodiscard]] Actor broadcaster(Pace pace, Programme programme = {});
+/// Hears the one broadcaster of the cast, who must keep its pace: each broadcast, in order, and
+/// never nothing for more than a second.
+[[nodiscard]] Actor audience();
 
 }  // namespace buzon::flood

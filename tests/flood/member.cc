@@ -15,6 +15,7 @@ constexpr milliseconds kBetweenPauses{500};
 constexpr milliseconds kBurstPeriod{1000};
 constexpr std::size_t kBatchBytes = std::size_t{64} << 10;
 constexpr std::size_t kMostAtOnce = std::size_t{1} << 20;
+constexpr double kSteadyPeriod = 0.002;
 constexpr std::size_t kFiles = 16;
 constexpr std::size_t kEnoughReplies = std::size_t{1} << 20;
 
@@ -73,7 +74,8 @@ bool Member::reads() const {
         case Reading::InBursts: return into_period < kBurst;
         case Reading::WithPauses: return into_period < kBetweenPauses;
         case Reading::Nothing:
-        case Reading::Drips: return false;
+        case Reading::Drips:
+        case Reading::Steadily: return false;
     }
     return false;
 }
@@ -95,9 +97,11 @@ void Member::work() {
 }
 
 void Member::drip(Clock::time_point now) {
+    const bool is_steady = crew_.reading == Reading::Steadily;
+    if (!is_steady && crew_.reading != Reading::Drips) return;
     const double seconds = std::chrono::duration<double>(now - dripped_).count();
     const auto bytes = static_cast<std::size_t>(seconds * static_cast<double>(crew_.drip_bytes));
-    if (seconds < 1) return;
+    if (seconds < (is_steady ? kSteadyPeriod : 1)) return;
     read(std::max<std::size_t>(bytes, 1));
     dripped_ = now;
 }

@@ -22,7 +22,7 @@ public:
     [[nodiscard]] pollfd source() const;
     /// Reads and says what is possible now.
     void work();
-    /// Reads what has dripped since last time.
+    /// Reads what has come due since last time, if it is one who drips or reads steadily.
     void drip(Clock::time_point now);
 
     /// After the attack: says nothing new but finishes what it has begun, and reads everything.

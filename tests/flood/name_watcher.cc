@@ -33,7 +33,7 @@ class NameWatcher final : public Role {
 public:
     void start(Stage& stage) override {
         client_.emplace(stage.socket_path);
-        client_->add_match("type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'");
+        client_->add_match(kNameOwnerChangedRule);
         ask();
     }
     void step(Stage& stage) override {

@@ -7,11 +7,15 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/flood/role.h"
 
 namespace buzon::flood {
+
+inline constexpr std::string_view kNameOwnerChangedRule =
+    "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'";
 
 /// The names on a bus, by what is told of them.
 class NamesSeen {

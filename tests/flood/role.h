@@ -49,6 +49,7 @@ struct Attack {
     std::vector<Actor> cast;  // started in this order
     /// <limit> elements of this attack, for buses that read a configuration.
     std::vector<std::pair<std::string, std::uint64_t>> limits = {};
+    double least_seconds = 0;  // lasts so long, however short the others are
 };
 
 [[nodiscard]] const std::vector<Attack>& all_attacks();

@@ -292,7 +292,7 @@ Outcome play_scene(const Attack& attack,
     limited.limits.insert(limited.limits.begin(), attack.limits.begin(), attack.limits.end());
     Outcome outcome;
     try {
-        outcome = Scene(limited, rate).play(attack, seconds);
+        outcome = Scene(limited, rate).play(attack, std::max(seconds, attack.least_seconds));
     } catch (const std::exception& failure) {
         outcome.failure = failure.what();
     }

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/flood/squatters.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "tests/flood/name_watcher.h"
+#include "tests/load/client.h"
+
+namespace buzon::flood {
+namespace {
+
+constexpr std::chrono::milliseconds kStep{10};
+
+class StalledWatchers final : public Role {
+public:
+    explicit StalledWatchers(StalledWatch watch) : watch_(watch) {}
+
+    void start(Stage& stage) override {
+        for (std::size_t i = 0; i < watch_.connections; ++i)
+            clients_.push_back(std::make_unique<load::Client>(stage.socket_path));
+        // Once all are there: they would be told of each other.
+        for (const auto& each : clients_)
+            each->add_match(kNameOwnerChangedRule);
+        for (std::size_t i = 0; i < watch_.askers; ++i)
+            ask(*clients_[i]);
+    }
+    void step(Stage&) override { std::this_thread::sleep_for(kStep); }
+    void stop(Stage& stage) override {
+        for (const auto& each : clients_) {
+            pollfd source{.fd = each->fd(), .events = 0, .revents = 0};
+            if (::poll(&source, 1, 0) > 0) ++stage.board.attackers_disconnected;
+        }
+    }
+
+private:
+    /// The socket takes that much, whatever the bus does.
+    void ask(load::Client& client) const {
+        load::Bytes calls;
+        auto call = load::make_driver_call("ListNames");
+        for (std::size_t i = 0; i < watch_.questions; ++i) {
+            load::set_serial(call, client.next_serial());
+            calls.insert(calls.end(), call.begin(), call.end());
+        }
+        client.send(calls);
+    }
+
+    StalledWatch watch_;
+    std::vector<std::unique_ptr<load::Client>> clients_;
+};
+
+class OwnerOfNames final : public Role {
+public:
+    explicit OwnerOfNames(std::size_t names) : names_(names) {}
+
+    void start(Stage& stage) override {
+        client_.emplace(stage.socket_path);
+        for (std::size_t i = 0; i < names_; ++i)
+            client_->request_name(fmt::format("org.example.N{}.{:x<{}}", i, "", kLongPart));
+    }
+    void step(Stage&) override { std::this_thread::sleep_for(kStep); }
+
+private:
+    static constexpr std::size_t kLongPart = 200;  // a name may have 255 bytes
+
+    std::size_t names_;
+    std::optional<load::Client> client_;
+};
+
+}  // namespace
+
+Actor stalled_watchers(StalledWatch watch) {
+    return {.make = [watch] { return std::make_unique<StalledWatchers>(watch); },
+            .is_active = false};
+}
+
+Actor owner_of_names(std::size_t names) {
+    return {.make = [names] { return std::make_unique<OwnerOfNames>(names); }, .is_active = false};
+}
+
+}  // namespace buzon::flood
