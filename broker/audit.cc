@@ -22,7 +22,10 @@ public:
     explicit Audit(const AuditedBus& bus) : bus_(bus), state_(bus.state) {}
 
     AuditReport run() {
-        state_.peers.for_each([this](const Peer& peer) { count(peer); });
+        state_.peers.for_each([this](const Peer& peer) {
+            count(peer);
+            compare_replies(peer);
+        });
         bus_.departures.for_each([this](const Peer& peer) { count(peer); });
         bus_.held_messages.for_each([this](const HeldMessage& message) { count(message); });
         bus_.match_report.for_each_held([this](const Peer& peer, std::uint64_t bytes) {
@@ -76,12 +79,18 @@ private:
         names_ += names;
         amounts[kNames] += names;
         // Charged in advance, and in steps.
-        const std::uint64_t awaited = state_.replies.count_of_caller(id);
         const std::uint64_t charged = peer.holdings().charged(Resource::PendingReplies);
-        replies_ += awaited;
+        replies_ += state_.replies.count_of_caller(id);
         amounts[kReplies] += charged;
         amounts[kBytes] += charged * Holdings::kBytesPerError;
-        if (charged < awaited)
+    }
+
+    /// For one who leaves nobody gives back what is charged until that is done for all at once.
+    void compare_replies(const Peer& peer) {
+        if (!peer.has_id()) return;
+        const std::uint64_t awaited = state_.replies.count_of_caller(peer.id());
+        const std::uint64_t charged = peer.holdings().charged(Resource::PendingReplies);
+        if (charged < awaited || charged - awaited >= Holdings::kMostRepliesAhead)
             report(peer.account().account(), fmt::format("{} awaits {} replies, charged are {}",
                                                          peer.unique_name(), awaited, charged));
     }

@@ -46,10 +46,12 @@ Peer* Departures::find(PeerId id) const {
 
 bool Departures::answer_for(const Peer& callee, std::size_t most) {
     return state_.replies.forget_callee(callee.id(), most, [this](const AwaitedReply& awaited) {
-        if (Peer* caller = state_.peers.find(awaited.caller))
-            delivery_.send_error(*caller, awaited.serial, bus::error_name::kNoReply,
-                                 "Message recipient disconnected from message bus without "
-                                 "replying");
+        Peer* const caller = state_.peers.find(awaited.caller);
+        if (!caller) return;
+        caller->holdings().lower(Resource::PendingReplies,
+                                 state_.replies.count_of_caller(awaited.caller));
+        delivery_.send_error(*caller, awaited.serial, bus::error_name::kNoReply,
+                             "Message recipient disconnected from message bus without replying");
     });
 }
 

@@ -155,7 +155,7 @@ bus::Result<void, ErrorReply> Dispatcher::deliver(Peer& sender,
     Passage passage{.header = header, .sender = &sender, .receiver = receiver};
     passage.requested_reply =
         header.reply_serial != 0 &&
-        state_.replies.take({receiver->id(), sender.id(), header.reply_serial});
+        end_wait(*receiver, {receiver->id(), sender.id(), header.reply_serial});
     if (auto verdict = judge_.decide(passage); !verdict) return verdict;
     if (message.descriptors && !receiver->accepts_descriptors())
         return refuse(bus::error_name::kNotSupported,
@@ -174,7 +174,7 @@ bus::Result<void, ErrorReply> Dispatcher::enqueue(const Passage& passage,
         case Admitted::Queued:
         case Admitted::Held: return {};
         case Admitted::CallRefused:
-            state_.replies.take({sender.id(), receiver.id(), message.header.serial});
+            end_wait(sender, {sender.id(), receiver.id(), message.header.serial});
             return bus::Unexpected{judge_.full_queue(passage)};
         case Admitted::ReplyRefused:
             ++state_.counts.replaced_replies;
@@ -187,6 +187,13 @@ bus::Result<void, ErrorReply> Dispatcher::enqueue(const Passage& passage,
     ++state_.counts.disconnected_receivers;
     retirer_.retire(receiver, Admission::reason_to_end(receiver));
     return bus::Unexpected{Delivery::receiver_gone(message.header)};
+}
+
+bool Dispatcher::end_wait(Peer& caller, const AwaitedReply& awaited) {
+    const auto still_awaited = state_.replies.take(awaited);
+    if (!still_awaited) return false;
+    caller.holdings().lower(Resource::PendingReplies, *still_awaited);
+    return true;
 }
 
 bus::Result<void, ErrorReply> Dispatcher::charge_reply(Peer& caller, const AwaitedReply& awaited) {

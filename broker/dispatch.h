@@ -51,6 +51,8 @@ private:
     bus::Result<void, ErrorReply> expect_reply(Peer& sender,
                                                const Peer& receiver,
                                                const bus::Header& header);
+    /// It has come, or never will. False: nobody has waited for it.
+    bool end_wait(Peer& caller, const AwaitedReply& awaited);
     /// Not awaited any more if there are too many.
     bus::Result<void, ErrorReply> charge_reply(Peer& caller, const AwaitedReply& awaited);
     bus::Result<void, ErrorReply> judge_call_to_driver(const Peer& sender,

@@ -12,6 +12,8 @@ void ReplyTimeouts::expire() {
     const auto answer = [this](const AwaitedReply& awaited) {
         Peer* const caller = state_.peers.find(awaited.caller);
         if (!caller) return;
+        caller->holdings().lower(Resource::PendingReplies,
+                                 state_.replies.count_of_caller(awaited.caller));
         delivery_.work_for(caller);
         delivery_.send_error(*caller, awaited.serial, bus::error_name::kNoReply,
                              "Message did not receive a reply (timeout by message bus)");

@@ -43,12 +43,13 @@ bus::Result<void, ExpectError> ReplyTracker::expect(AwaitedReply awaited,
     return {};
 }
 
-bool ReplyTracker::take(AwaitedReply awaited) {
+std::optional<std::size_t> ReplyTracker::take(AwaitedReply awaited) {
     const std::uint64_t hash = hash_of(awaited);
     const std::uint32_t call = find_call(awaited, hash);
-    if (call == kNone) return false;
+    if (call == kNone) return std::nullopt;
+    const std::uint32_t caller = calls_[call].caller;
     end(call, hash);
-    return true;
+    return participants_[caller].made_count;
 }
 
 bool ReplyTracker::is_awaited(AwaitedReply awaited) const {

@@ -50,8 +50,9 @@ public:
         return expect(awaited, now, limits_.max_replies_per_caller);
     }
     /// Ends the wait: the reply has come, or the call could not be delivered after all.
-    /// False where nobody waits for it: the reply is not requested.
-    bool take(AwaitedReply awaited);
+    /// Returns how many replies the caller still awaits; nothing where nobody waits for this one:
+    /// it is not requested.
+    std::optional<std::size_t> take(AwaitedReply awaited);
     [[nodiscard]] bool is_awaited(AwaitedReply awaited) const;
 
     /// The caller is gone: nobody waits for its replies any more.

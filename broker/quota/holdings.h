@@ -21,6 +21,7 @@ class Holdings {
 public:
     /// Calls and replies alternate; most connections never await more at a time.
     static constexpr std::uint64_t kRepliesAtOnce = 16;
+    static constexpr std::uint64_t kMostRepliesAhead = 2 * kRepliesAtOnce;
     /// Of the bus's own errors hardly one is longer.
     static constexpr std::uint64_t kBytesPerError = 256;
 
@@ -29,13 +30,20 @@ public:
     /// From now on there are `count` of them. Some are charged in advance where they come and go
     /// with every message.
     [[nodiscard]] std::optional<QuotaRefusal> cover(Resource resource, std::uint64_t count);
-    /// For a number that has become smaller.
-    void lower(Resource resource, std::uint64_t count) { (void)cover(resource, count); }
+    /// For a number that has become smaller. Of replies some stay charged, fewer than
+    /// kMostRepliesAhead.
+    void lower(Resource resource, std::uint64_t count) {
+        if (charged(resource) < count + most_ahead(resource)) return;
+        (void)cover(resource, count);
+    }
     [[nodiscard]] std::uint64_t charged(Resource resource) const {
         return charges_[static_cast<std::size_t>(resource)].amount();
     }
 
 private:
+    [[nodiscard]] static std::uint64_t most_ahead(Resource resource) {
+        return resource == Resource::PendingReplies ? kMostRepliesAhead : 1;
+    }
     [[nodiscard]] static std::uint64_t step_of(Resource resource);
     [[nodiscard]] std::optional<QuotaRefusal> grow(Resource resource, std::uint64_t amount);
     void shrink(Resource resource, std::uint64_t amount);

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "tests/support/test_broker.h"
 
@@ -73,6 +74,32 @@ TEST_F(AuditTest, FindsRepliesThatAreAwaitedAndNotCharged) {
     bus_.settle();
     peer().holdings().lower(Resource::PendingReplies, 0);
     EXPECT_THAT(wrong(), HasSubstr("awaits 17 replies, charged are 0"));
+}
+
+TEST_F(AuditTest, FindsRepliesThatAreChargedAndNotAwaitedAnyMore) {
+    ASSERT_FALSE(peer().holdings().cover(Resource::PendingReplies, 16));
+    EXPECT_EQ(wrong(), "") << "some are charged in advance";
+    ASSERT_FALSE(peer().holdings().cover(Resource::PendingReplies, 17));
+    EXPECT_THAT(wrong(), HasSubstr("awaits 0 replies, charged are 32"));
+    peer().holdings().lower(Resource::PendingReplies, 0);
+}
+
+TEST_F(AuditTest, FindsNothingWrongWhenManyRepliesHaveCome) {
+    constexpr std::uint32_t kCalls = 100;
+    std::vector<std::uint32_t> serials;
+    for (std::uint32_t i = 0; i < kCalls; ++i) {
+        serials.push_back(client_.call_peer(client_.name()));
+        client_.take_all();
+    }
+    EXPECT_GE(peer().holdings().charged(Resource::PendingReplies), kCalls);
+    for (const std::uint32_t serial : serials) {
+        client_.send_message({.type = bus::MessageType::MethodReturn,
+                              .reply_serial = serial,
+                              .destination = client_.name()});
+        client_.take_all();
+    }
+    EXPECT_EQ(bus_.state().replies.size(), 0U);
+    EXPECT_LT(peer().holdings().charged(Resource::PendingReplies), Holdings::kMostRepliesAhead);
 }
 
 TEST_F(AuditTest, FindsBytesThatNoQueueHolds) {

@@ -212,6 +212,7 @@ TEST_F(Leaving, EveryoneWhoWaitsForItGetsAnAnswer) {
             if (each.error_name == bus::error_name::kNoReply) answered.push_back(each.reply_serial);
     EXPECT_EQ(answered, serials);
     EXPECT_EQ(bus_.state().replies.size(), 0U);
+    EXPECT_LT(held(Resource::PendingReplies), Holdings::kMostRepliesAhead);
 }
 
 /// Listeners that read nothing while somebody with many names goes.

@@ -43,6 +43,8 @@ TEST_F(ReplyTimeoutsTest, ManyAtOnceAreAnsweredOverSeveralTurnsInTheirOrder) {
         bus_.turn();
         EXPECT_EQ(awaited(), before - std::min(before, ReplyTimeouts::kAtOnce));
     }
+    EXPECT_LT(bus_.state().accounts.bus().held(Resource::PendingReplies),
+              Holdings::kMostRepliesAhead);
     std::vector<std::uint32_t> answered;
     for (const auto& reply : caller_.take_all()) {
         EXPECT_EQ(reply.error_name, bus::error_name::kNoReply);
