@@ -96,13 +96,16 @@ private:
     Clock::time_point next_{};
 };
 
-/// Says on `done` when it is through.
-void pass_by(const std::string& socket_path, int done) {
-    load::Client client(socket_path);
-    client.request_name(attack_name(fmt::format("PasserBy{}", ::getpid())));
-    client.call(load::make_driver_call("GetId"));
-    constexpr char kDone = '+';
-    if (::write(done, &kDone, 1) < 0) return;
+/// False: the bus has not let it.
+bool pass_by(const std::string& socket_path) {
+    try {
+        load::Client client(socket_path);
+        client.request_name(attack_name(fmt::format("PasserBy{}", ::getpid())));
+        client.call(load::make_driver_call("GetId"));
+        return true;
+    } catch (const std::exception&) {
+        return false;
+    }
 }
 
 class PassersBy final : public Role {
@@ -114,7 +117,10 @@ public:
         const bool has_ended = ::poll(&source, 1, kStepMs) > 0;
         if (!has_ended && Clock::now() - begun_ <= kPatience) return;
         char through = 0;
-        if (!has_ended || ::read(done_.get(), &through, 1) <= 0) ++stage.board.newcomers_refused;
+        if (!has_ended || ::read(done_.get(), &through, 1) <= 0) {
+            ++stage.board.newcomers_refused;
+            std::this_thread::sleep_for(std::chrono::milliseconds(kStepMs));
+        }
         passer_.reset();
     }
     /// Who has just come is not judged.
@@ -132,8 +138,11 @@ private:
         const bus::FileDescriptor through(ends[1]);
         ++stage.board.newcomers;
         begun_ = Clock::now();
-        passer_.emplace(
-            load::ChildProcess::fork([&] { pass_by(stage.socket_path, through.get()); }));
+        // Says a byte when it is through, and nothing at its end if it was not.
+        passer_.emplace(load::ChildProcess::fork([&] {
+            constexpr char kThrough = '+';
+            if (pass_by(stage.socket_path) && ::write(through.get(), &kThrough, 1) < 0) return;
+        }));
     }
 
     std::optional<load::ChildProcess> passer_;

@@ -77,7 +77,7 @@ void declare(CLI::App& app, Options& options, Texts& texts) {
     app.add_option("--goals", texts.goals, "Judge by these goals only, separated by commas")
         ->delimiter(',')
         ->check(CLI::IsMember(all_goal_names()));
-    app.add_option("--seconds", options.seconds, "How long each attack lasts")
+    app.add_option("--seconds", options.seconds, "How long each attack lasts; some, 6 s at least")
         ->check(CLI::Range(0.1, kLongestAttack))
         ->capture_default_str();
     app.add_option("--rounds", options.rounds,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Those who take something before the attack, then keep it and do nothing.
+// Those who take something at first, then keep it and do nothing.
 #pragma once
 
 #include <cstddef>
@@ -8,8 +8,8 @@
 
 namespace buzon::flood {
 
-/// Watch NameOwnerChanged with `connections` of one program, of which `askers` have asked ListNames
-/// `questions` times, and read nothing of all that.
+/// Watch NameOwnerChanged with `connections` of one program, of which `askers` ask ListNames
+/// `questions` times at first, and read nothing of all that.
 struct StalledWatch {
     std::size_t connections;
     std::size_t askers;
