@@ -92,9 +92,10 @@ struct BusState {
         return own == user_limits.end() ? settings.limits : own->second;
     }
 
-    /// What is withdrawn when it goes: names, rules, calls that wait for its replies.
+    /// What is withdrawn when it goes: names, rules, its calls and those that wait for its replies.
     [[nodiscard]] std::size_t count_left_behind_by(PeerId peer) const {
-        return matches.count_of(peer) + names.count_held_by(peer) + replies.count_of_callee(peer);
+        return matches.count_of(peer) + names.count_held_by(peer) + replies.count_of_caller(peer) +
+               replies.count_of_callee(peer);
     }
 
     bus::EventLoop& loop;

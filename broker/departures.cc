@@ -67,6 +67,7 @@ bool Departures::Departure::go_on(std::size_t most) {
         case Phase::Rules: withdraw_rules(most); return false;
         case Phase::Places: leave_queues(most); return false;
         case Phase::Names: withdraw_names(most); return false;
+        case Phase::Calls: forget_calls(most); return false;
         case Phase::Replies: answer_callers(most); return false;
         case Phase::Mentions: return withdraw_mentions(most);
     }
@@ -111,9 +112,14 @@ void Departures::Departure::withdraw_names(std::size_t most) {
     peer_->holdings().lower(Resource::Names, state.names.count_held_by(peer_->id()));
     if (name) return;
     departures_.name_signals_.announce_disconnected(*peer_);
-    state.replies.forget_caller(peer_->id());
-    peer_->holdings().lower(Resource::PendingReplies, 0);
-    phase_ = Phase::Replies;
+    phase_ = Phase::Calls;
+}
+
+void Departures::Departure::forget_calls(std::size_t most) {
+    ReplyTracker& replies = departures_.state_.replies;
+    const bool is_last = replies.forget_caller(peer_->id(), most);
+    peer_->holdings().lower(Resource::PendingReplies, replies.count_of_caller(peer_->id()));
+    if (is_last) phase_ = Phase::Replies;
 }
 
 void Departures::Departure::answer_callers(std::size_t most) {

@@ -67,12 +67,13 @@ private:
         [[nodiscard]] bool may_go_on();
         /// Places before names: of many who leave at once, none shall inherit what another owned.
         /// What others can make as much as they like comes when nobody waits for the rest.
-        enum class Phase : std::uint8_t { Rules, Places, Names, Replies, Mentions };
+        enum class Phase : std::uint8_t { Rules, Places, Names, Calls, Replies, Mentions };
 
         Turn take_turn(std::size_t budget) override;
         void withdraw_rules(std::size_t most);
         void leave_queues(std::size_t most);
         void withdraw_names(std::size_t most);
+        void forget_calls(std::size_t most);
         void answer_callers(std::size_t most);
         bool withdraw_mentions(std::size_t most);
 

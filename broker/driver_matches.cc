@@ -96,10 +96,11 @@ Driver::Outcome Driver::become_monitor(DriverCall& call) {
 
     Peer& monitor = call.caller;
     if (const std::size_t held = state_.count_left_behind_by(monitor.id()); held > kMostGivenUp)
-        return refuse(bus::error_name::kLimitsExceeded,
-                      fmt::format("A connection with {} names, match rules and callers that wait "
-                                  "can't become a monitor, only one with {} at most; use a new one",
-                                  held, kMostGivenUp));
+        return refuse(
+            bus::error_name::kLimitsExceeded,
+            fmt::format("A connection with {} names, match rules, calls and callers that wait "
+                        "can't become a monitor, only one with {} at most; use a new one",
+                        held, kMostGivenUp));
     if (const auto refused = monitor.holdings().cover(Resource::MatchRules, rules->size()))
         return bus::Unexpected{over_quota(monitor, "monitor with more match rules", *refused)};
     acknowledge(call);

@@ -56,13 +56,14 @@ bool ReplyTracker::is_awaited(AwaitedReply awaited) const {
     return find_call(awaited, hash_of(awaited)) != kNone;
 }
 
-void ReplyTracker::forget_caller(PeerId caller) {
+bool ReplyTracker::forget_caller(PeerId caller, std::size_t most) {
     const std::uint32_t participant = find_participant(caller);
-    if (participant == kNone) return;
-    while (participants_[participant].made.first != kNone) {
+    if (participant == kNone) return true;
+    for (; most > 0 && participants_[participant].made.first != kNone; --most)
         end(participants_[participant].made.first);
-    }
+    if (participants_[participant].made.first != kNone) return false;
     drop_if_idle(participant);
+    return true;
 }
 
 std::optional<AwaitedReply> ReplyTracker::take_first_of_callee(PeerId callee) {

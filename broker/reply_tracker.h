@@ -55,8 +55,12 @@ public:
     std::optional<std::size_t> take(AwaitedReply awaited);
     [[nodiscard]] bool is_awaited(AwaitedReply awaited) const;
 
-    /// The caller is gone: nobody waits for its replies any more.
-    void forget_caller(PeerId caller);
+    /// The caller is gone: nobody waits for its replies any more. For `most` of them; true: there
+    /// are no more.
+    bool forget_caller(PeerId caller, std::size_t most);
+    void forget_caller(PeerId caller) {
+        (void)forget_caller(caller, std::numeric_limits<std::size_t>::max());
+    }
     /// The callee is gone: `visit(const AwaitedReply&)` for each call, in the order of the calls.
     /// For `most` of them; true: there are no more.
     template <typename Visit>

@@ -198,6 +198,22 @@ TEST_F(Leaving, RulesThatMentionItMayBeOfOneWhoLeavesAsWell) {
     EXPECT_EQ(held(Resource::MatchRules), 0U);
 }
 
+TEST_F(Leaving, ManyCallsThatItHasMadeAreForgottenOverSeveralTurns) {
+    for (int i = 0; i < kMany; ++i) {
+        leaver_.call_peer(watcher_.name());
+        bus_.settle();
+        watcher_.read_available();
+    }
+    leaver_.close();
+    bus_.turn();
+    const auto left = bus_.state().replies.size();
+    EXPECT_GT(left, 0U);
+    EXPECT_LT(left, static_cast<std::size_t>(kMany));
+    bus_.settle();
+    EXPECT_EQ(bus_.state().replies.size(), 0U);
+    EXPECT_EQ(held(Resource::PendingReplies), 0U);
+}
+
 TEST_F(Leaving, EveryoneWhoWaitsForItGetsAnAnswer) {
     constexpr int kCalls = 1500;
     std::vector<std::uint32_t> serials, answered;

@@ -115,6 +115,16 @@ TEST_F(ForgetCallee, LetsTheVisitorForgetPeersToo) {
     EXPECT_EQ(ended, (std::vector<AwaitedReply>{{kAnn, kBob, 1}, {kCat, kBob, 3}}));
 }
 
+TEST_F(ForgetCaller, GoesOnWhereItHasStopped) {
+    for (std::uint32_t serial = 1; serial <= 5; ++serial)
+        ASSERT_TRUE(expect(kAnn, kBob, serial));
+    EXPECT_FALSE(replies.forget_caller(kAnn, 2));
+    EXPECT_EQ(replies.count_of_caller(kAnn), 3U);
+    EXPECT_TRUE(replies.forget_caller(kAnn, 3));
+    EXPECT_EQ(replies.size(), 0U);
+    EXPECT_TRUE(replies.forget_caller(kAnn, 1));
+}
+
 TEST_F(ForgetCaller, WithdrawsItsCallsAndNoOthers) {
     ASSERT_TRUE(expect(kAnn, kBob, 1));
     ASSERT_TRUE(expect(kBob, kAnn, 1));
