@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/admission.h"
 
-#include <cerrno>
 #include <chrono>
 #include <string>
 #include <unordered_set>
@@ -15,6 +14,15 @@ namespace buzon::broker {
 
 namespace {
 
+// How long an answer or a reply may be for one whose program may have no more on the bus; he is not
+// read then. And what a program that has little holds at most.
+constexpr std::size_t kMostBeyondAccount = 4096;
+constexpr std::size_t kMostForThoseWhoRead = std::size_t{64} << 10;
+constexpr std::size_t kMostForThoseWithLittle = std::size_t{4} << 20;
+constexpr std::uint64_t kLittle = std::uint64_t{1} << 20;
+// How long one that reads nothing gets what nobody has room for.
+constexpr auto kLongestUnpaid = std::chrono::milliseconds(250);
+
 ReceiverState state_of(const Peer& receiver, Resource resource) {
     const Port& port = receiver.port();
     const bool is_bytes = resource == Resource::Bytes;
@@ -22,7 +30,7 @@ ReceiverState state_of(const Peer& receiver, Resource resource) {
             .bound = is_bytes ? port.limits().bytes : port.limits().descriptors,
             .since_drained =
                 std::chrono::duration_cast<std::chrono::milliseconds>(port.since_drained()),
-            .behind_for = std::chrono::duration_cast<std::chrono::milliseconds>(port.behind_for())};
+            .is_lagging = port.lagging_for() >= longest_pause(port.limits().stuck_timeout)};
 }
 
 /// Offers a message once more when the socket has taken what it takes.
@@ -61,6 +69,14 @@ const Account* principal_of(const Peer& peer) {
     return peer.account().account().parent();
 }
 
+/// Whether one who reads gets an answer for which his program has no room on the bus: that may be
+/// used up by what others do not read. So a program that holds little can look at a flooded bus.
+bool may_exceed_account(const bus::OutgoingMessage& message, const Peer& receiver) {
+    if (receiver.port().is_socket_full() || message.descriptor_count() > 0) return false;
+    const bool holds_little = principal_of(receiver)->held(Resource::Bytes) <= kLittle;
+    return message.size() <= (holds_little ? kMostForThoseWithLittle : kMostForThoseWhoRead);
+}
+
 }  // namespace
 
 const Subscribers& Audience::subscribers() {
@@ -71,8 +87,13 @@ const Subscribers& Audience::subscribers() {
         if (!receiver) continue;
         all.insert(principal_of(*receiver));
         const Port& port = receiver->port();
-        // How long it has taken nothing would be asked of the kernel, and does not matter here.
-        if (keeps_up({port.queued_bytes(), port.limits().bytes, {}}))
+        // How long it has taken nothing at all would be asked of the kernel for each, and does not
+        // matter here.
+        if (keeps_up(
+                {.queued = port.queued_bytes(),
+                 .bound = port.limits().bytes,
+                 .since_drained = {},
+                 .is_lagging = port.lagging_for() >= longest_pause(port.limits().stuck_timeout)}))
             keeping_up.insert(principal_of(*receiver));
     }
     subscribers_ = {.all = all.size(), .keeping_up = keeping_up.size()};
@@ -84,11 +105,18 @@ Admitted Admission::to_one(const bus::OutgoingMessage& message,
                            Peer& receiver,
                            MessageUse use) {
     const bool is_one_way = use == MessageUse::OneWay;
+    if (receiver.is_ending())
+        return use == MessageUse::Reply ? Admitted::Queued : Admitted::ReceiverGone;
     Admitted admitted = Admitted::Held;
     if (!is_one_way || !held_.holds(sender.id(), receiver.id())) {
         Peer& payer = use == MessageUse::Reply ? receiver : sender;
         const auto queued = offer(message, receiver, payer);
         if (queued) return Admitted::Queued;
+        const bool is_account = queued.error().exhausted == Exhausted::SenderAccount;
+        if (use == MessageUse::Reply && is_account && may_exceed_account(message, receiver)) {
+            receiver.port().push(message, receiver.in_flight());
+            return Admitted::Queued;
+        }
         admitted = resolve(message, sender, receiver,
                            {.use = use,
                             .exhausted = queued.error().exhausted,
@@ -123,6 +151,12 @@ Admitted Admission::copy(const bus::OutgoingMessage& message,
     if (queued) return Admitted::Queued;
     const ReceiverState state = state_of(receiver, queued.error().refusal.resource);
     if (!cause) return copy_of_nobody(message, leaver, receiver, state);
+    const bool is_account = queued.error().exhausted == Exhausted::SenderAccount;
+    // Whoever joins is not to wait because others do not read that; or because others' queues are
+    // full, while this one is written at once.
+    if (author == Author::Driver && is_account &&
+        (state.is_lagging || !receiver.port().is_socket_full()))
+        return copy_of_nobody(message, receiver, receiver, state);
     const auto admitted = resolve(message, *cause, receiver,
                                   {.use = MessageUse::Broadcast,
                                    .exhausted = queued.error().exhausted,
@@ -134,8 +168,7 @@ Admitted Admission::copy(const bus::OutgoingMessage& message,
     if (admitted == Admitted::ReceiverGone && offer_again(message, receiver, payer))
         return Admitted::Queued;
     if (admitted == Admitted::Held) audience.note_waiting(receiver.id());
-    if (admitted == Admitted::Held && queued.error().exhausted == Exhausted::SenderAccount)
-        audience.note_account_full();
+    if (admitted == Admitted::Held && is_account) audience.note_account_full();
     return admitted;
 }
 
@@ -146,8 +179,7 @@ std::vector<PeerId> Admission::those_who_stay_behind(const Peer& sender, Audienc
         const Peer* const receiver = state_.peers.find(id);
         if (!receiver) continue;
         const Port& port = receiver->port();
-        if (stays_behind(state_of(*receiver, Resource::Bytes), outranks(sender, *receiver),
-                         port.limits().stuck_timeout) &&
+        if (stays_behind(state_of(*receiver, Resource::Bytes), outranks(sender, *receiver)) &&
             port.holds_messages_of(*sender.in_flight()))
             behind.push_back(id);
     }
@@ -174,7 +206,7 @@ Admitted Admission::copy_behind_fan_out(const bus::OutgoingMessage& message,
 
 /// Nobody can be made to wait. A receiver that has only just paused gets time, as always; there is
 /// a bound all the same, as nobody else is slowed down. Who has left pays as long as his program
-/// has room, however much of that is here.
+/// has room, however much of that is here; and nobody is ended who reads.
 Admitted Admission::copy_of_nobody(const bus::OutgoingMessage& message,
                                    const Peer& leaver,
                                    Peer& receiver,
@@ -186,21 +218,31 @@ Admitted Admission::copy_of_nobody(const bus::OutgoingMessage& message,
         receiver.port().push(message, payer->in_flight());
         return Admitted::Queued;
     }
-    return Admitted::ReceiverGone;
+    if (receiver.port().lagging_for() >= kLongestUnpaid) return Admitted::ReceiverGone;
+    receiver.port().push(message, receiver.in_flight());
+    return Admitted::Queued;
 }
 
 Admitted Admission::copy_to_eavesdropper(const bus::OutgoingMessage& message, Peer& receiver) {
     return offer(message, receiver, receiver) ? Admitted::Queued : Admitted::ReceiverGone;
 }
 
-void Admission::answer(const bus::OutgoingMessage& message, Peer& receiver) {
-    if (offer(message, receiver, receiver)) return;
-    receiver.port().push(message, receiver.in_flight());
-    if (receiver.is_active()) {
-        throttle_.hold(receiver, receiver, Room::of(message));
-    } else {
-        receiver.end_later(ENOBUFS);
+Admitted Admission::answer(const bus::OutgoingMessage& message, Peer& receiver) {
+    const auto queued = offer(message, receiver, receiver);
+    if (queued) return Admitted::Queued;
+    const Exhausted exhausted = queued.error().exhausted;
+    if (!receiver.is_active()) {
+        receiver.end_later("does not read what the bus answers before Hello");
+        return Admitted::ReceiverGone;
     }
+    if (exhausted != Exhausted::SenderAccount || !may_exceed_account(message, receiver)) {
+        (void)stop(receiver, receiver, Room::of(message), exhausted);
+        const bool is_short =
+            message.size() <= kMostBeyondAccount && message.descriptor_count() == 0;
+        if (!is_short && !has_room_on_bus(receiver, message.size())) return Admitted::ReplyRefused;
+    }
+    receiver.port().push(message, receiver.in_flight());
+    return Admitted::Queued;
 }
 
 void Admission::tell(const bus::OutgoingMessage& message, Peer& cause, Peer& receiver) {
@@ -214,7 +256,7 @@ void Admission::tell(const bus::OutgoingMessage& message, Peer& cause, Peer& rec
                                    .stuck_timeout = receiver.port().limits().stuck_timeout},
                                   Author::Driver);
     // Whoever is at fault ends later: much may be going on with him now.
-    if (admitted == Admitted::ReceiverGone) receiver.end_later(ENOBUFS);
+    if (admitted == Admitted::ReceiverGone) receiver.end_later(reason_to_end(receiver));
 }
 
 Admitted Admission::resolve(const bus::OutgoingMessage& message,
@@ -258,6 +300,9 @@ Admitted Admission::hold(const bus::OutgoingMessage& message,
     if (!sender.has_hung_up() || !is_room_in_queue || is_multiplied) {
         const auto reading = stop(sender, receiver, Room::of(message), lack.of);
         if (reading == Throttle::Reading::Stopped && author == Author::Peer) return Admitted::Held;
+        // It has been said, so nothing waits but what comes next.
+        if (reading == Throttle::Reading::Stopped && lack.of == Exhausted::SenderAccount)
+            throttle_.ask_again_soon(sender);
     }
     receiver.port().push(message, sender.in_flight());
     return Admitted::Queued;

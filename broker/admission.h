@@ -87,7 +87,8 @@ public:
     static Admitted copy_to_eavesdropper(const bus::OutgoingMessage& message, Peer& receiver);
     /// What the driver says to `receiver`, which pays and is not read while it has too much of
     /// that.
-    void answer(const bus::OutgoingMessage& message, Peer& receiver);
+    /// ReplyRefused: its program may have no more on the bus, and it is long.
+    Admitted answer(const bus::OutgoingMessage& message, Peer& receiver);
 
     /// A broadcast of which some are waiting for their copies.
     void keep(const bus::OutgoingMessage& message, const Peer& sender, const Audience& audience);
@@ -97,6 +98,8 @@ public:
     [[nodiscard]] bool holds_any(const Peer& sender) const {
         return sender.has_id() && held_.holds_any(sender.id());
     }
+    /// It is about to be ended for its full queue: nobody waits for it any more.
+    void give_up_on(const Peer& receiver) { throttle_.forget(receiver); }
     /// It is gone, and what is still held of it with it; the log says so.
     void forget(const Peer& sender);
 

@@ -115,7 +115,7 @@ std::vector<PeerId> Delivery::copy_to_all(const bus::OutgoingMessage& message,
     std::vector<PeerId> behind;
     for (const PeerId id : audience.receivers()) {
         Peer* receiver = state_.peers.find(id);
-        if (!receiver || receiver == route.addressed) continue;
+        if (!receiver || receiver == route.addressed || receiver->is_ending()) continue;
         const Passage passage{.header = message.header,
                               .sender = route.sender,
                               .receiver = receiver,
@@ -159,7 +159,7 @@ void Delivery::deliver_again(Peer& sender, const HeldMessage& held) {
     std::optional<PortWrites::FanOut> fan_out(std::in_place, writes_, held.waiting().size());
     for (const PeerId id : held.waiting()) {
         Peer* const receiver = state_.peers.find(id);
-        if (!receiver) {
+        if (!receiver || receiver->is_ending()) {
             is_gone = is_to_one;
             continue;
         }
@@ -186,14 +186,14 @@ ErrorReply Delivery::receiver_gone(const bus::Header& header) {
                         header.destination)};
 }
 
-/// What follows from the end of a peer is told in the same buffers as what the driver says, so this
-/// comes when the message is needed no more.
+/// Not now: who leaves is told of, and so others may be ended, without end.
 void Delivery::end_those_behind(const std::vector<PeerId>& receivers) {
     for (const PeerId id : receivers) {
         Peer* const receiver = state_.peers.find(id);
-        if (!receiver) continue;
+        if (!receiver || receiver->is_ending()) continue;
         ++state_.counts.disconnected_receivers;
-        retirer_.retire(*receiver, Admission::reason_to_end(*receiver));
+        receiver->end_later(Admission::reason_to_end(*receiver));
+        admission_.give_up_on(*receiver);
     }
 }
 
@@ -271,12 +271,17 @@ void Delivery::post_from_driver(const bus::OutgoingMessage& message, Peer& recei
         // Whoever gets a reply has asked for it.
         if (cause && cause != &receiver && !is_reply) {
             admission_.tell(message, *cause, receiver);
-        } else {
-            admission_.answer(message, receiver);
+        } else if (admission_.answer(message, receiver) == Admitted::ReplyRefused) {
+            replace_answer(message.header.reply_serial, receiver);
         }
     } else {
         tell_monitors_of_refusal(passage, verdict.error());
     }
+}
+
+void Delivery::replace_answer(std::uint32_t serial, Peer& receiver) {
+    ++state_.counts.replaced_replies;
+    send_error(receiver, serial, bus::error_name::kLimitsExceeded, kNoRoomForReply);
 }
 
 void Delivery::broadcast_from_driver(bus::MessageFields fields) {

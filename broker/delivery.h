@@ -29,6 +29,20 @@ struct Route {
     const Peer* addressed = nullptr;
 };
 
+/// Ends a peer; what follows from that (names, replies) is the broker's affair.
+class PeerRetirer {
+public:
+    virtual void retire(Peer& peer, std::string_view reason) = 0;
+
+protected:
+    ~PeerRetirer() = default;
+};
+
+/// In the place of a reply.
+inline constexpr std::string_view kNoRoomForReply =
+    "The reply has come, but there is no room for it: the queue of this connection is full, or its "
+    "program may have no more on the bus";
+
 class Delivery {
 public:
     Delivery(BusState& state,
@@ -118,6 +132,7 @@ private:
                                 std::vector<PeerId>& behind);
     void end_those_behind(const std::vector<PeerId>& receivers);
     void deliver_to_monitor(const bus::OutgoingMessage& message, Peer& monitor);
+    void replace_answer(std::uint32_t serial, Peer& receiver);
     void tell_monitors_of_refusal(const Passage& passage, const ErrorReply& refusal);
     [[nodiscard]] Peer* living_cause() const;
     [[nodiscard]] std::uint32_t next_serial();

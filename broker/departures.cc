@@ -24,7 +24,10 @@ void Departures::begin(std::unique_ptr<Peer> peer) {
     const PeerId id = peer->id();
     const bool is_much = state_.count_left_behind_by(id) > kAtOnce;
     const auto place = leaving_.emplace(id, std::make_unique<Departure>(*this, std::move(peer)));
-    if (!is_much && place.first->second->hurry()) {
+    const std::uint64_t before = delivery_.work();
+    const bool is_done = !is_much && place.first->second->hurry();
+    place.first->second->peer().charge_turn(static_cast<std::size_t>(delivery_.work() - before));
+    if (is_done) {
         finish(id);
     } else {
         place.first->second->start();

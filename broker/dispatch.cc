@@ -179,12 +179,11 @@ bus::Result<void, ErrorReply> Dispatcher::enqueue(const Passage& passage,
         case Admitted::ReplyRefused:
             ++state_.counts.replaced_replies;
             delivery_.send_error(receiver, message.header.reply_serial,
-                                 bus::error_name::kLimitsExceeded,
-                                 "The reply has come, but your message queue is full");
+                                 bus::error_name::kLimitsExceeded, kNoRoomForReply);
             return {};
         case Admitted::ReceiverGone: break;
     }
-    ++state_.counts.disconnected_receivers;
+    if (!receiver.is_ending()) ++state_.counts.disconnected_receivers;
     retirer_.retire(receiver, Admission::reason_to_end(receiver));
     return bus::Unexpected{Delivery::receiver_gone(message.header)};
 }

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "broker/in_flight.h"
 #include "broker/peer_id.h"
@@ -147,8 +148,9 @@ public:
     void end_wait_for_answer() { input_.open(PeerInput::Gate::Answer); }
     /// The other side is gone; what it sent before is still routed.
     [[nodiscard]] bool has_hung_up() const { return input_.has_hung_up(); }
-    /// Ends it with that errno when its turn comes.
-    void end_later(int error) { input_.fail(error); }
+    /// Ends it when its turn comes; until then it is found, and gets nothing more.
+    void end_later(std::string reason) { input_.end_later(std::move(reason)); }
+    [[nodiscard]] bool is_ending() const { return input_.is_ending(); }
     /// Work done for this peer, in bytes or their worth.
     void charge_turn(std::size_t cost) { input_.charge_turn(cost); }
     /// `uid=0 pid=12`, for the log and for the texts of errors; with `comm="..."` if that is known.

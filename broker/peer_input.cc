@@ -68,10 +68,14 @@ void PeerInput::on_hang_up() {
     open(Gate::InFlight);
 }
 
-void PeerInput::fail(int error) {
-    if (stopped_ || socket_error_ != 0) return;
-    socket_error_ = error;
+void PeerInput::end_later(std::string reason) {
+    if (stopped_ || is_ending()) return;
+    end_reason_ = std::move(reason);
     environment_.turns.wait(*this);
+}
+
+void PeerInput::fail(int error) {
+    end_later(fmt::format("its socket failed: {}", std::system_category().message(error)));
 }
 
 void PeerInput::stop() {
@@ -106,9 +110,9 @@ TurnTaker::Turn PeerInput::take_turn(std::size_t budget) {
     turn_budget_ = budget;
     // There may be some already: of work that was done for it outside its turns.
     turn_cost_ += kCostPerRead;
-    if (socket_error_ != 0) {
-        owner_.on_violation(
-            fmt::format("its socket failed: {}", std::system_category().message(socket_error_)));
+    if (is_ending()) {
+        turn_cost_ += kCostOfEnd;
+        owner_.on_violation(end_reason_);
     } else if (is_open() && has_backlog_) {
         has_backlog_ = false;
         buffer_.unpark();
@@ -122,7 +126,7 @@ TurnTaker::Turn PeerInput::take_turn(std::size_t budget) {
 
 bool PeerInput::has_work() const {
     if (stopped_) return false;
-    return socket_error_ != 0 || (is_open() && (has_backlog_ || readable_));
+    return is_ending() || (is_open() && (has_backlog_ || readable_));
 }
 
 void PeerInput::read() {

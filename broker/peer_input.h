@@ -75,8 +75,12 @@ public:
     /// The other side is gone: what is left in the socket is bounded, so it need not wait until
     /// what came before has left the bus. Where its receivers have no room it does.
     void on_hang_up();
-    /// Ends the peer with that errno when its turn comes: whoever is at work now may still use it.
+    /// Ends the peer when its turn comes: whoever is at work now may still use it. The first reason
+    /// counts.
+    void end_later(std::string reason);
+    /// The same, with that errno.
     void fail(int error);
+    [[nodiscard]] bool is_ending() const { return !end_reason_.empty(); }
     void stop();
 
     void close(Gate gate);
@@ -149,7 +153,7 @@ private:
     std::uint64_t messages_taken_ = 0;
     std::size_t turn_budget_ = 0;
     std::size_t turn_cost_ = 0;
-    int socket_error_ = 0;  // what ends the peer when its turn comes
+    std::string end_reason_;  // empty: it goes on
     std::uint8_t closed_gates_ = 0;
     bool readable_ = false;     // the socket has something
     bool has_backlog_ = false;  // the buffer has messages that the last turn did not get to

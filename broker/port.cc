@@ -15,6 +15,7 @@ namespace {
 
 // The kernel refuses descriptors while too many of this user are in flight (ETOOMANYREFS) and
 // does not tell when there is room again.
+constexpr auto kNotedEvery = std::chrono::milliseconds(10);
 constexpr auto kRetryInterval = std::chrono::milliseconds(10);
 // A fraction of a millisecond.
 constexpr std::size_t kMostWrittenAtOnce = std::size_t{512} << 10;
@@ -101,15 +102,7 @@ void Port::append(const bus::OutgoingMessage& message,
     peak_descriptors_ = std::max(peak_descriptors_, queued_descriptors_);
     peaks_.bytes = std::max(peaks_.bytes, peak_bytes_);
     peaks_.descriptors = std::max(peaks_.descriptors, peak_descriptors_);
-    note_length();
     schedule_write();
-}
-
-void Port::note_length() {
-    const bool is_behind = !keeps_up(queued_bytes(), limits().bytes) ||
-                           !keeps_up(queued_descriptors_, limits().descriptors);
-    if (is_behind && !is_behind_) behind_since_ = writes_.loop().now();
-    is_behind_ = is_behind;
 }
 
 /// Of many queues the spare room would add up: what is gone makes room first, and a vector that
@@ -125,9 +118,21 @@ void Port::make_room_for_entry() {
 
 bus::Duration Port::since_drained() const {
     if (!waiting_for_socket_) return bus::Duration::zero();
-    const auto now = writes_.loop().now();
-    pace_.note(position_of_reader(), now);
-    return now - pace_.behind_since();
+    note_paces();
+    return paces_noted_at_ - pace_.behind_since();
+}
+
+bus::Duration Port::lagging_for() const {
+    if (!waiting_for_socket_) return bus::Duration::zero();
+    if (writes_.loop().now() - paces_noted_at_ >= kNotedEvery) note_paces();
+    return paces_noted_at_ - keen_pace_.behind_since();
+}
+
+void Port::note_paces() const {
+    paces_noted_at_ = writes_.loop().now();
+    const std::int64_t position = position_of_reader();
+    pace_.note(position, paces_noted_at_);
+    keen_pace_.note(position, paces_noted_at_);
 }
 
 std::int64_t Port::position_of_reader() const {
@@ -181,7 +186,6 @@ void Port::close() {
     retry_.reset();
     buffer_.clear();
     queued_messages_ = queued_descriptors_ = 0;
-    is_behind_ = false;
     first_entry_ = 0;
     // A charge given back may wake its payer, who may look at this port.
     const auto dropped = std::move(entries_);
@@ -209,8 +213,12 @@ void Port::flush() {
     if (*status == bus::FlushStatus::Unfinished) writes_.put_off(*this);
     const bool full = *status == bus::FlushStatus::SocketFull;
     const bool had_waited = waiting_for_socket_;
-    if (full && !had_waited) pace_.start(position_of_reader(), writes_.loop().now());
-    if (full && had_waited) pace_.note(position_of_reader(), writes_.loop().now());
+    if (full && had_waited) note_paces();
+    if (full && !had_waited) {
+        paces_noted_at_ = writes_.loop().now();
+        pace_.start(position_of_reader(), paces_noted_at_);
+        keen_pace_.start(position_of_reader(), paces_noted_at_);
+    }
     if (buffer_.sent() > sent_before) owner_.on_port_drained();
     if (full == waiting_for_socket_) return;
     waiting_for_socket_ = full;
@@ -225,7 +233,6 @@ void Port::release_sent() {
         queued_descriptors_ -= entry.charge.descriptors();
         const Entry given_back = std::move(entry);
     }
-    if (is_behind_) note_length();
     if (first_entry_ == entries_.size()) {
         entries_.clear();
         first_entry_ = 0;

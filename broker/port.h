@@ -110,10 +110,9 @@ public:
     /// How long the other side has read nothing, or next to nothing, though there is something: see
     /// ReaderPace.
     [[nodiscard]] bus::Duration since_drained() const;
-    /// How long keeps_up() has not held.
-    [[nodiscard]] bus::Duration behind_for() const {
-        return is_behind_ ? writes_.loop().now() - behind_since_ : bus::Duration::zero();
-    }
+    /// How long it has read less than 1 MiB a second, though there is something; as of some
+    /// milliseconds ago.
+    [[nodiscard]] bus::Duration lagging_for() const;
     [[nodiscard]] const PortShares& shares() const { return shares_; }
     [[nodiscard]] bool holds_messages_of(const InFlight& payer) const;
     /// What is queued, by the positions in the stream and not by charges, until the last byte of
@@ -135,6 +134,10 @@ public:
     [[nodiscard]] std::uint64_t peak_descriptors() const { return peak_descriptors_; }
 
 private:
+    // In bytes a second.
+    static constexpr std::int64_t kSlowestReader = 4096;
+    static constexpr std::int64_t kKeenReader = std::int64_t{1} << 20;
+
     /// Messages of one payer, one behind the other, that end at position `end` of the stream.
     struct Entry {
         std::uint64_t end;
@@ -148,9 +151,9 @@ private:
 
     void schedule_write();
     void release_sent();
-    void note_length();
     void make_room_for_entry();
     void drop_released();
+    void note_paces() const;
     /// Where in the stream the other side has come to.
     [[nodiscard]] std::int64_t position_of_reader() const;
 
@@ -169,9 +172,9 @@ private:
     std::uint64_t peak_bytes_ = 0;
     std::uint64_t peak_descriptors_ = 0;
     // While waiting_for_socket_; what was read meanwhile is found out when somebody asks.
-    mutable ReaderPace pace_;
-    bus::TimePoint behind_since_;  // while is_behind_
-    bool is_behind_ = false;
+    mutable ReaderPace pace_{kSlowestReader};
+    mutable ReaderPace keen_pace_{kKeenReader};
+    mutable bus::TimePoint paces_noted_at_;
     Resource last_refused_ = Resource::Bytes;
     bool waiting_for_socket_ = false;
     bool closed_ = false;

@@ -40,11 +40,8 @@ std::uint64_t milliseconds(bus::Duration duration) {
 
 }  // namespace
 
-Throttle::Throttle(BusState& state, PeerRetirer& retirer, HeldSenderHandler& handler)
-    : state_(state),
-      retirer_(retirer),
-      handler_(handler),
-      watch_(state.loop, [this] { look_for_stuck(); }) {}
+Throttle::Throttle(BusState& state, HeldSenderHandler& handler)
+    : state_(state), handler_(handler), watch_(state.loop, [this] { look_for_stuck(); }) {}
 
 Throttle::Reading Throttle::hold(Peer& sender, Peer& receiver, const Room& message) {
     Held& record = held(sender);
@@ -321,7 +318,7 @@ void Throttle::look_for_stuck() {
     if (!receivers.empty()) last_receiver_ = receivers.back();
     const auto senders = next_senders();
     end_stuck_receivers(receivers);
-    end_largest_stuck_queue(senders);
+    end_those_without_motion(senders);
     end_the_dead(senders);
     ask_again(senders);
     // Whatever has been missed.
@@ -379,14 +376,15 @@ void Throttle::end_stuck_receivers(const std::vector<PeerId>& receivers) {
         return left->port().queued_bytes() > right->port().queued_bytes();
     });
     for (Peer* const peer : stuck) {
-        if (peer->is_retired() || waits_.count_waiting_for(peer->id()) == 0) continue;
+        if (peer->is_ending() || waits_.count_waiting_for(peer->id()) == 0) continue;
         end(*peer, "others wait for room in its queue");
     }
 }
 
-/// Who waits for the bus waits for those who have something of his: of these the one that holds
-/// most of what does not move. Looks at all peers, so it is done for few at a time.
-void Throttle::end_largest_stuck_queue(const std::vector<PeerId>& senders) {
+/// Who waits for the bus waits for those who have something of his. All of these that do not move
+/// are to blame, unless they wait themselves: of several that wait for each other only the one that
+/// holds most. Looks at all peers, so it is done for few at a time.
+void Throttle::end_those_without_motion(const std::vector<PeerId>& senders) {
     const auto timeout = state_.settings.limits.stuck_timeout;
     std::size_t left = kSearchedForAtOnce;
     for (const PeerId id : senders) {
@@ -396,13 +394,18 @@ void Throttle::end_largest_stuck_queue(const std::vector<PeerId>& senders) {
         if (!record->second.waits_for_bus && !record->second.waits_for_own) continue;
         if (state_.loop.now() - record->second.since < timeout) continue;
         if (left-- == 0) return;
+        std::vector<Peer*> free;
         Peer* largest = nullptr;
         state_.peers.for_each_active([&](Peer& peer) {
-            if (largest && peer.port().queued_bytes() <= largest->port().queued_bytes()) return;
-            if (is_stuck(peer) && peer.port().holds_messages_of(*sender->in_flight()))
+            if (peer.is_ending() || !is_stuck(peer)) return;
+            if (!peer.port().holds_messages_of(*sender->in_flight())) return;
+            if (!held_.contains(peer.id())) free.push_back(&peer);
+            if (!largest || peer.port().queued_bytes() > largest->port().queued_bytes())
                 largest = &peer;
         });
-        if (largest) end(*largest, "others wait for room on the bus");
+        if (free.empty() && largest) free.push_back(largest);
+        for (Peer* const peer : free)
+            end(*peer, "others wait for room on the bus");
     }
 }
 
@@ -414,20 +417,21 @@ void Throttle::end_the_dead(const std::vector<PeerId>& senders) {
         Peer* const peer = state_.peers.find(id);
         if (record == held_.end() || !peer || !peer->has_hung_up()) continue;
         if (state_.loop.now() - record->second.since < timeout) continue;
-        retirer_.retire(*peer, fmt::format("it has hung up, and for {} ms there has been no room "
-                                           "for what it had sent (stuck_timeout={}ms)",
-                                           timeout.count(), timeout.count()));
+        peer->end_later(
+            fmt::format("it has hung up, and for {} ms there has been no room "
+                        "for what it had sent (stuck_timeout={}ms)",
+                        timeout.count(), timeout.count()));
     }
 }
 
+/// When its turn comes, as there may be many; but nobody waits for it any more.
 void Throttle::end(Peer& receiver, std::string_view whose) {
     ++counts_.disconnected;
-    retirer_.retire(
-        receiver,
-        fmt::format("took nothing for {} ms while {} ({} bytes queued, stuck_timeout={}ms)",
-                    milliseconds(receiver.port().since_drained()), whose,
-                    receiver.port().queued_bytes(),
-                    receiver.port().limits().stuck_timeout.count()));
+    receiver.end_later(fmt::format(
+        "took nothing for {} ms while {} ({} bytes queued, stuck_timeout={}ms)",
+        milliseconds(receiver.port().since_drained()), whose, receiver.port().queued_bytes(),
+        receiver.port().limits().stuck_timeout.count()));
+    forget(receiver);
 }
 
 }  // namespace buzon::broker

@@ -49,15 +49,6 @@ protected:
     ~HeldSenderHandler() = default;
 };
 
-/// Ends a peer; what follows from that (names, replies) is the broker's affair.
-class PeerRetirer {
-public:
-    virtual void retire(Peer& peer, std::string_view reason) = 0;
-
-protected:
-    ~PeerRetirer() = default;
-};
-
 struct ThrottleCounts {
     std::uint64_t throttled = 0;     // times that a sender was stopped
     std::uint64_t disconnected = 0;  // receivers that kept others waiting
@@ -79,7 +70,7 @@ public:
     /// Those who wait for queues, whether there is room for them.
     static constexpr std::size_t kMostAskedInATurn = 128;
 
-    Throttle(BusState& state, PeerRetirer& retirer, HeldSenderHandler& handler);
+    Throttle(BusState& state, HeldSenderHandler& handler);
 
     enum class Reading : std::uint8_t { GoesOn, Stopped };
     /// The queue of `receiver` has no room for `message` of `sender`. Stopped: it is not read until
@@ -163,12 +154,11 @@ private:
     [[nodiscard]] std::vector<PeerId> next_senders();
     void ask_again(const std::vector<PeerId>& senders);
     void end_stuck_receivers(const std::vector<PeerId>& receivers);
-    void end_largest_stuck_queue(const std::vector<PeerId>& senders);
+    void end_those_without_motion(const std::vector<PeerId>& senders);
     [[nodiscard]] bool is_stuck(const Peer& receiver) const;
     void end(Peer& receiver, std::string_view whose);
 
     BusState& state_;
-    PeerRetirer& retirer_;
     HeldSenderHandler& handler_;
     bus::Timer watch_;
     std::map<PeerId, Held> held_;

@@ -27,16 +27,18 @@ Remedy remedy_for(const Congestion& congestion) {
     if (congestion.use == MessageUse::Reply) return Remedy::ReplaceReply;
 
     const ReceiverState& receiver = congestion.receiver;
-    if (keeps_up(receiver)) return remedy_for_sender(congestion);
-    if (receiver.since_drained >= congestion.stuck_timeout) return Remedy::DisconnectReceiver;
+    const bool is_broadcast = congestion.use == MessageUse::Broadcast;
+    if (is_broadcast ? keeps_up(receiver) : has_short_queue(receiver))
+        return remedy_for_sender(congestion);
+    if (!has_short_queue(receiver) && receiver.since_drained >= congestion.stuck_timeout)
+        return Remedy::DisconnectReceiver;
     if (!spares_sender(congestion)) return Remedy::ThrottleSender;
 
     const bool is_full = congestion.exhausted == Exhausted::ReceiverBound;
     if (is_full || receiver.queued >= receiver.bound) return Remedy::DisconnectReceiver;
     if (congestion.exhausted == Exhausted::SenderShare) return Remedy::QueueBeyondShare;
-    return stays_behind(receiver, congestion.sender_outranks_receiver, congestion.stuck_timeout)
-               ? Remedy::DisconnectReceiver
-               : Remedy::AwaitReceiver;
+    return stays_behind(receiver, congestion.sender_outranks_receiver) ? Remedy::DisconnectReceiver
+                                                                       : Remedy::AwaitReceiver;
 }
 
 }  // namespace buzon::broker

@@ -30,8 +30,8 @@ struct ReceiverState {
     std::uint64_t bound;
     /// Since its socket last took something, or since its queue was last empty.
     std::chrono::milliseconds since_drained;
-    /// Since its queue was last no longer than keeps_up() allows.
-    std::chrono::milliseconds behind_for{0};
+    /// It has read less than a keen reader would for longest_pause(): see Port::lagging_for().
+    bool is_lagging = false;
 };
 
 /// Of a broadcast. Count principals, not connections, so that nobody is a majority by connecting
@@ -76,28 +76,29 @@ enum class Remedy : std::uint8_t {
     QueueBeyondShare,
 };
 
-/// It is not behind: at most an eighth of its bound is queued. No share is full then, as a quarter
-/// of each queue is free to all.
-[[nodiscard]] constexpr bool keeps_up(std::uint64_t queued, std::uint64_t bound) {
-    return queued <= bound / 8;
-}
-[[nodiscard]] constexpr bool keeps_up(const ReceiverState& receiver) {
-    return keeps_up(receiver.queued, receiver.bound);
+/// At most an eighth of its bound is queued. No share is full then, as a quarter of each queue is
+/// free to all.
+[[nodiscard]] constexpr bool has_short_queue(const ReceiverState& receiver) {
+    return receiver.queued <= receiver.bound / 8;
 }
 
-/// How long one that is behind may keep a broadcaster waiting that most others keep up with, if all
-/// that this one may have on the bus is used up. So a flood, which does that in no time, doesn't
-/// end who has paused for a moment; and who pauses again and again slows down nobody else.
+/// It is not behind. What a sender may have on the bus is used up by many short queues that nobody
+/// reads as well, so length is not all.
+[[nodiscard]] constexpr bool keeps_up(const ReceiverState& receiver) {
+    return has_short_queue(receiver) && !receiver.is_lagging;
+}
+
+/// How long one that reads nothing, or little, may keep a broadcaster waiting that most others keep
+/// up with, if all that this one may have on the bus is used up. So a flood, which does that in no
+/// time, doesn't end who has paused for a moment, nor who reads what he can.
 [[nodiscard]] constexpr std::chrono::milliseconds longest_pause(
     std::chrono::milliseconds stuck_timeout) {
     return stuck_timeout / 10;
 }
 
 [[nodiscard]] constexpr bool stays_behind(const ReceiverState& receiver,
-                                          bool sender_outranks_receiver,
-                                          std::chrono::milliseconds stuck_timeout) {
-    if (keeps_up(receiver)) return false;
-    return sender_outranks_receiver || receiver.behind_for >= longest_pause(stuck_timeout);
+                                          bool sender_outranks_receiver) {
+    return receiver.is_lagging || (sender_outranks_receiver && !has_short_queue(receiver));
 }
 
 [[nodiscard]] Remedy remedy_for(const Congestion& congestion);

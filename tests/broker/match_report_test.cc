@@ -229,7 +229,7 @@ TEST_F(MatchReportTest, OneInLineMayHangUp) {
 TEST_F(MatchReportTest, ACallerMayBeDisconnectedInTheMiddle) {
     add_rules(subscriber_, 0, kMany);
     start(caller_);
-    bus_.state().peers.find(caller_.name())->end_later(EIO);
+    bus_.state().peers.find(caller_.name())->end_later("its socket failed");
     bus_.settle();
     EXPECT_TRUE(caller_.is_closed());
     EXPECT_EQ(waiting(), 0U);

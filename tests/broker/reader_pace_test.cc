@@ -10,12 +10,12 @@ using std::chrono_literals::operator""s;
 using std::chrono_literals::operator""h;
 
 constexpr auto kStart = bus::TimePoint{1h};
-constexpr auto kRate = ReaderPace::kSlowestBytesPerSecond;
+constexpr std::int64_t kRate = 4096;
 
 class Pace : public testing::Test {
 protected:
     Pace() { pace_.start(1000, kStart); }
-    ReaderPace pace_;
+    ReaderPace pace_{kRate};
 };
 
 TEST_F(Pace, OneWhoReadsNothingIsBehindSinceTheBeginning) {

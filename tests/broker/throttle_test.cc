@@ -7,11 +7,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "tests/support/test_broker.h"
 
@@ -422,6 +425,113 @@ TEST_F(FloodOfSmallBus, LastBroadcastsOfThoseWhoHangUpWaitForRoomOnTheBus) {
     }
     EXPECT_GT(small_.state().accounts.bus().held(Resource::Bytes), 1'000'000U);
     EXPECT_LE(small_.state().accounts.bus().held(Resource::Bytes), 6'000'000U);
+}
+
+TEST_F(FloodOfSmallBus, EndsThoseWhoHaveLittleEachAndReadNothing) {
+    paused_.close();
+    std::vector<RawClient> silent;
+    for (int i = 0; i < 8; ++i) {
+        silent.push_back(RawClient::on(small_));
+        silent.back().call("AddMatch", "s", "interface='a.b'");
+        silent.back().take_all();
+    }
+    signals_until_held();
+    ASSERT_EQ(small_.broker().throttle().size(), 1U);
+    for (const RawClient& each : silent)
+        EXPECT_LT(small_.state().peers.find(each.name())->port().queued_bytes(), 4'000'000U / 8);
+    for (int second = 0; second < 4; ++second)
+        small_.advance(1s);
+    EXPECT_EQ(small_.broker().throttle().size(), 0U) << "the broadcaster goes on";
+    EXPECT_TRUE(is_there(quick_));
+    EXPECT_LT(std::count_if(silent.begin(), silent.end(),
+                            [this](const RawClient& each) { return is_there(each); }),
+              8);
+}
+
+TEST_F(FloodOfSmallBus, WaitsForOneWhoReadsAllTheTime) {
+    std::array<std::byte, 100'000> some{};
+    for (int i = 0; i < 400; ++i) {
+        signals_until_held();
+        (void)!::read(paused_.socket(), some.data(), some.size());
+        small_.advance(20ms);
+    }
+    EXPECT_GT(small_.broker().throttle().counts().throttled, 10U);
+    EXPECT_TRUE(is_there(paused_)) << "it reads 5 MB a second";
+}
+
+TEST_F(FloodOfSmallBus, AReplyReachesOneWhoReadsThoughOthersDoNot) {
+    const auto serial = broadcaster_.call_peer(quick_.name());
+    quick_.take_all();
+    signals_until_held();
+    ASSERT_EQ(small_.broker().throttle().size(), 1U);
+    const std::string text(20'000, 'x');
+    quick_.send_message({.type = bus::MessageType::MethodReturn,
+                         .reply_serial = serial,
+                         .destination = broadcaster_.name(),
+                         .signature = "s"},
+                        text);
+    EXPECT_EQ(broadcaster_.next_reply().text(), text);
+}
+
+/// Callers who do not read long answers of the driver.
+TEST_F(FloodOfSmallBus, AnswersThatNobodyReadsDoNotAddUp) {
+    for (int i = 0; i < 100; ++i) {
+        quick_.call("RequestName", "su", fmt::format("a.b.N{}{:n>200}", i, ""));
+        quick_.take_all();
+    }
+    std::vector<RawClient> deaf;
+    for (int i = 0; i < 30; ++i) {
+        deaf.push_back(RawClient::on(small_));
+        for (int call = 0; call < 200; ++call)
+            deaf.back().send_call("ListNames");
+        small_.settle();
+    }
+    const auto held = [this] { return small_.state().accounts.bus().held(Resource::Bytes); };
+    const auto before = held();
+    EXPECT_GT(before, 1'000'000U);
+    for (int second = 0; second < 60; ++second)
+        small_.advance(1s);
+    EXPECT_LE(held(), before + 30 * 1000U);
+    EXPECT_LE(held(), 6'000'000U);
+}
+
+/// Watchers of names who read nothing and have no room left.
+TEST_F(Flood, ManyWhoAreEndedAtOnceAreEndedOneByOne) {
+    TestBroker small(
+        "<limit name='max_outgoing_bytes'>2000</limit>"
+        "<limit name='max_connections_per_user'>1000</limit>");
+    constexpr int kWatchers = 300;
+    constexpr int kLeavers = 6;
+    std::vector<RawClient> leavers;
+    for (int i = 0; i < kLeavers; ++i)
+        leavers.push_back(RawClient::on(small));
+    std::vector<RawClient> watchers;
+    for (int i = 0; i < kWatchers; ++i)
+        watchers.push_back(RawClient::on(small));
+    for (RawClient& each : watchers)
+        each.call("AddMatch", "s", "member='NameOwnerChanged'");
+    for (RawClient& each : watchers)
+        while (small.state().peers.find(each.name())->port().queued_bytes() <= 4000 &&
+               each.send(each.make({.type = bus::MessageType::MethodCall,
+                                    .path = bus::kDriverPath,
+                                    .interface = "org.freedesktop.DBus.Introspectable",
+                                    .member = "Introspect",
+                                    .destination = bus::kDriverName})) > 0)
+            small.settle();
+    small.advance(25s);
+    ASSERT_EQ(small.state().peers.complete_count(), static_cast<std::size_t>(kWatchers) + kLeavers);
+    // There is room for some short messages in any case.
+    for (RawClient& each : leavers)
+        each.close();
+    const auto left = [&] { return small.state().peers.complete_count(); };
+    std::size_t most_in_a_turn = 0;
+    for (int turn = 0; turn < 10'000 && left() > 0; ++turn) {
+        const std::size_t before = left();
+        if (!small.turn() && !small.loop().has_tasks()) break;
+        most_in_a_turn = std::max(most_in_a_turn, before - left());
+    }
+    EXPECT_LT(left(), static_cast<std::size_t>(kWatchers) / 10) << "none has room";
+    EXPECT_LT(most_in_a_turn, 64U);
 }
 
 TEST_F(Flood, ABroadcasterIsThrottledWhereNobodyKeepsUp) {

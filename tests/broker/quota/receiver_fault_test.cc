@@ -14,16 +14,17 @@ using Use = MessageUse;
 constexpr milliseconds kStuckTimeout{30'000};
 constexpr ReceiverState kEmpty{.queued = 0, .bound = 800, .since_drained = milliseconds{0}};
 constexpr ReceiverState kEighth{.queued = 100, .bound = 800, .since_drained = milliseconds{99'000}};
-constexpr ReceiverState behind(std::uint64_t queued, milliseconds behind_for) {
+constexpr ReceiverState behind(std::uint64_t queued, bool is_lagging) {
     return {.queued = queued,
             .bound = 800,
             .since_drained = milliseconds{10},
-            .behind_for = behind_for};
+            .is_lagging = is_lagging};
 }
-constexpr auto kBehind = behind(400, milliseconds{3'000});
-constexpr auto kFull = behind(800, milliseconds{3'000});
-constexpr auto kJustBehind = behind(400, milliseconds{2'999});
-constexpr auto kJustFull = behind(800, milliseconds{2'999});
+constexpr auto kBehind = behind(400, true);
+constexpr auto kFull = behind(800, true);
+constexpr auto kJustBehind = behind(400, false);
+constexpr auto kJustFull = behind(800, false);
+constexpr auto kShortButUnread = behind(10, true);
 constexpr ReceiverState kPaused{.queued = 800, .bound = 800, .since_drained = milliseconds{29'999}};
 constexpr ReceiverState kStuck{.queued = 800, .bound = 800, .since_drained = milliseconds{30'000}};
 constexpr ReceiverState kStuckBelow{
@@ -132,6 +133,17 @@ constexpr struct {
      Remedy::DisconnectReceiver},
     {"most keep up, this one has room", Use::Broadcast, kShare, kJustBehind, kMost, false,
      Remedy::QueueBeyondShare},
+    {"most keep up, this one has little and does not read it", Use::Broadcast, kAccount,
+     kShortButUnread, kMost, false, Remedy::DisconnectReceiver},
+    {"half keep up, this one has little and does not read it", Use::Broadcast, kAccount,
+     kShortButUnread, kHalf, false, Remedy::ThrottleSender},
+    {"a call to one that has little and does not read it",
+     Use::OneWay,
+     kAccount,
+     kShortButUnread,
+     {},
+     false,
+     Remedy::ThrottleSender},
     {"root does not wait for one who has just paused", Use::Broadcast, kAccount, kJustBehind, kMost,
      true, Remedy::DisconnectReceiver},
     {"half keep up, this one has just paused", Use::Broadcast, kBound, kJustFull, kHalf, false,
@@ -170,22 +182,24 @@ TEST(RemedyFor, NeverDisconnectsOneThatKeepsUp) {
     for (const auto& row : kCases) {
         auto congestion = congestion_of(row);
         congestion.receiver.queued = 10;
+        congestion.receiver.is_lagging = false;
         EXPECT_NE(remedy_for(congestion), Remedy::DisconnectReceiver) << row.about;
     }
 }
 
-TEST(StaysBehind, WhoseQueueHasBeenLongForLonger) {
-    EXPECT_FALSE(stays_behind(kEmpty, false, kStuckTimeout));
-    EXPECT_FALSE(stays_behind(kJustBehind, false, kStuckTimeout));
-    EXPECT_TRUE(stays_behind(kBehind, false, kStuckTimeout));
-    EXPECT_TRUE(stays_behind(kJustBehind, true, kStuckTimeout)) << "root waits for nobody";
-    EXPECT_FALSE(stays_behind(kEmpty, true, kStuckTimeout));
+TEST(StaysBehind, WhoReadsTooLittle) {
+    EXPECT_FALSE(stays_behind(kEmpty, false));
+    EXPECT_FALSE(stays_behind(kJustBehind, false));
+    EXPECT_TRUE(stays_behind(kBehind, false));
+    EXPECT_TRUE(stays_behind(kShortButUnread, false));
+    EXPECT_TRUE(stays_behind(kJustBehind, true)) << "root waits for nobody";
+    EXPECT_FALSE(stays_behind(kEmpty, true));
 }
 
 TEST(RemedyFor, WaitsForNobodyForLong) {
     for (const auto& row : kCases) {
         auto congestion = congestion_of(row);
-        congestion.receiver.behind_for = longest_pause(kStuckTimeout);
+        congestion.receiver.is_lagging = true;
         EXPECT_NE(remedy_for(congestion), Remedy::AwaitReceiver) << row.about;
     }
 }
@@ -194,7 +208,7 @@ TEST(RemedyFor, NeverThrottlesRootForOneThatIsBehind) {
     for (const auto& row : kCases) {
         auto congestion = congestion_of(row);
         congestion.sender_outranks_receiver = true;
-        if (keeps_up(congestion.receiver)) continue;
+        if (has_short_queue(congestion.receiver)) continue;
         EXPECT_NE(remedy_for(congestion), Remedy::ThrottleSender) << row.about;
         EXPECT_NE(remedy_for(congestion), Remedy::AwaitReceiver) << row.about;
     }
@@ -203,7 +217,7 @@ TEST(RemedyFor, NeverThrottlesRootForOneThatIsBehind) {
 TEST(RemedyFor, EndsWhoThrottlesASenderWhenTheTimeIsOver) {
     for (const auto& row : kCases) {
         auto congestion = congestion_of(row);
-        if (row.remedy != Remedy::ThrottleSender || keeps_up(row.receiver)) continue;
+        if (row.remedy != Remedy::ThrottleSender || has_short_queue(row.receiver)) continue;
         congestion.receiver.since_drained = congestion.stuck_timeout;
         EXPECT_EQ(remedy_for(congestion), Remedy::DisconnectReceiver) << row.about;
     }
