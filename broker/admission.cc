@@ -23,6 +23,15 @@ constexpr std::uint64_t kLittle = std::uint64_t{1} << 20;
 // How long one that reads nothing gets what nobody has room for.
 constexpr auto kLongestUnpaid = std::chrono::milliseconds(250);
 
+/// What can be said of one among a thousand without asking the kernel: not since_drained.
+ReceiverState glance_at(const Peer& receiver) {
+    const Port& port = receiver.port();
+    return {.queued = port.queued_bytes(),
+            .bound = port.limits().bytes,
+            .since_drained = {},
+            .is_lagging = port.lagging_for() >= longest_pause(port.limits().stuck_timeout)};
+}
+
 ReceiverState state_of(const Peer& receiver, Resource resource) {
     const Port& port = receiver.port();
     const bool is_bytes = resource == Resource::Bytes;
@@ -86,15 +95,7 @@ const Subscribers& Audience::subscribers() {
         const Peer* const receiver = state_.peers.find(id);
         if (!receiver) continue;
         all.insert(principal_of(*receiver));
-        const Port& port = receiver->port();
-        // How long it has taken nothing at all would be asked of the kernel for each, and does not
-        // matter here.
-        if (keeps_up(
-                {.queued = port.queued_bytes(),
-                 .bound = port.limits().bytes,
-                 .since_drained = {},
-                 .is_lagging = port.lagging_for() >= longest_pause(port.limits().stuck_timeout)}))
-            keeping_up.insert(principal_of(*receiver));
+        if (keeps_up(glance_at(*receiver))) keeping_up.insert(principal_of(*receiver));
     }
     subscribers_ = {.all = all.size(), .keeping_up = keeping_up.size()};
     return subscribers_;
@@ -179,7 +180,7 @@ std::vector<PeerId> Admission::those_who_stay_behind(const Peer& sender, Audienc
         const Peer* const receiver = state_.peers.find(id);
         if (!receiver) continue;
         const Port& port = receiver->port();
-        if (stays_behind(state_of(*receiver, Resource::Bytes), outranks(sender, *receiver)) &&
+        if (stays_behind(glance_at(*receiver), outranks(sender, *receiver)) &&
             port.holds_messages_of(*sender.in_flight()))
             behind.push_back(id);
     }

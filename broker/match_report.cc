@@ -36,14 +36,13 @@ void MatchReport::ask(Peer& caller, std::uint32_t serial) {
         return;
     }
     caller.wait_for_answer();
-    places_.emplace(&caller, line_.insert(line_.end(), Question{caller, serial}));
+    line_.add(caller, *caller.account().account().parent(), serial);
     if (!now_) begin_next();
 }
 
 void MatchReport::forget(Peer& caller) {
-    if (const auto place = places_.find(&caller); place != places_.end()) {
-        line_.erase(place->second);
-        places_.erase(place);
+    if (line_.remove(caller)) {
+        // Nothing has been written for it.
     } else if (now_ && &now_->caller() == &caller) {
         now_->give_up();
         state_.loop.dispose_later(std::move(now_));
@@ -64,11 +63,9 @@ void MatchReport::finish() {
 }
 
 void MatchReport::begin_next() {
-    if (line_.empty()) return;
-    const Question next = line_.front();
-    line_.pop_front();
-    places_.erase(&next.caller);
-    now_ = std::make_unique<Answer>(*this, next.caller, next.serial, Pace::OverTurns);
+    const auto next = line_.take_next();
+    if (!next) return;
+    now_ = std::make_unique<Answer>(*this, *next->caller, next->serial, Pace::OverTurns);
     now_->start();
 }
 

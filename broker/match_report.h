@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The answer of GetAllMatchRules. There may be millions of rules: then it is written over several
 // turns, on the time of the caller, who is not read meanwhile, so that his answers keep their
-// order. One is written at a time; others who ask stand in line. A small one is given at once.
-// Rules and connections that are there all the while are in it, once; those that come or go
-// meanwhile may be. Invariant: what is held of it between turns is charged to the caller.
+// order. One is written at a time; others who ask stand in line, programs by turns. A small one is
+// given at once. Rules and connections that are there all the while are in it, once; those that
+// come or go meanwhile may be. Invariant: what is held of it between turns is charged to the
+// caller.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <list>
 #include <memory>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
+#include "broker/answer_line.h"
 #include "broker/bus_state.h"
 #include "broker/delivery.h"
 #include "broker/match_index.h"
@@ -94,11 +94,6 @@ private:
         std::size_t cost_ = 0;
     };
 
-    struct Question {
-        Peer& caller;
-        std::uint32_t serial;
-    };
-
     void finish();
     void begin_next();
 
@@ -107,8 +102,7 @@ private:
     FairTurns& turns_;
     bus::BlockPool& pool_;
     std::unique_ptr<Answer> now_;
-    std::list<Question> line_;
-    std::unordered_map<const Peer*, std::list<Question>::iterator> places_;
+    AnswerLine line_;
 };
 
 }  // namespace buzon::broker
