@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t kRoomToGoOn = 64 * 1024;
 // How often receivers are looked at that others wait for.
 constexpr bus::Duration kWatchInterval = std::chrono::seconds(1);
+constexpr bus::Duration kAskedAgainAfter = std::chrono::milliseconds(200);
 // Of those who wait for one queue, or for the bus, so many are asked at once; so many go on at
 // once; so many are looked at for being stuck, and for so few of them all queues are searched.
 constexpr std::size_t kAskedAtOnce = 64;
@@ -110,6 +111,7 @@ void Throttle::watch(Peer& sender) {
 
 void Throttle::ask_again_soon(const Peer& sender) {
     held_.at(sender.id()).is_asked_again = true;
+    if (!std::exchange(is_asking_soon_, true)) watch_.arm(state_.loop.now() + kAskedAgainAfter);
 }
 
 void Throttle::unwatch(const Peer& sender) {
@@ -314,6 +316,7 @@ bool Throttle::closes_circle(Peer& sender, const Peer& receiver) const {
 }
 
 void Throttle::look_for_stuck() {
+    is_asking_soon_ = false;
     const auto receivers = waits_.receivers_behind(last_receiver_, kLookedAtAtOnce);
     if (!receivers.empty()) last_receiver_ = receivers.back();
     const auto senders = next_senders();

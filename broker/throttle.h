@@ -173,6 +173,7 @@ private:
     ThrottleCounts counts_;
     std::uint64_t asked_ = 0;
     std::size_t may_ask_ = kMostAskedInATurn;
+    bool is_asking_soon_ = false;  // the watch comes earlier
     std::uint64_t work_owed_ = 0;
     NextTurn next_turn_{*this};
 };

@@ -93,7 +93,7 @@ enum class Remedy : std::uint8_t {
 /// time, doesn't end who has paused for a moment, nor who reads what he can.
 [[nodiscard]] constexpr std::chrono::milliseconds longest_pause(
     std::chrono::milliseconds stuck_timeout) {
-    return stuck_timeout / 10;
+    return stuck_timeout / 20;
 }
 
 [[nodiscard]] constexpr bool stays_behind(const ReceiverState& receiver,

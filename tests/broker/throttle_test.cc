@@ -383,7 +383,7 @@ TEST_F(FloodOfSmallBus, WaitsForASubscriberThatHasOnlyJustPaused) {
     const int sent = signals_until_held();
     ASSERT_EQ(small_.broker().throttle().size(), 1U);
     EXPECT_LT(small_.state().peers.find(paused_.name())->port().queued_bytes(), 4'000'000U);
-    small_.advance(1s);
+    small_.advance(500ms);
     EXPECT_TRUE(is_there(paused_));
     EXPECT_EQ(small_.broker().throttle().size(), 1U);
 
