@@ -2,6 +2,7 @@
 #include "broker/admission.h"
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <unordered_set>
 #include <utility>
@@ -153,11 +154,10 @@ Admitted Admission::copy(const bus::OutgoingMessage& message,
     const ReceiverState state = state_of(receiver, queued.error().refusal.resource);
     if (!cause) return copy_of_nobody(message, leaver, receiver, state);
     const bool is_account = queued.error().exhausted == Exhausted::SenderAccount;
-    // Whoever joins is not to wait because others do not read that; or because others' queues are
-    // full, while this one is written at once.
-    if (author == Author::Driver && is_account &&
-        (state.is_lagging || !receiver.port().is_socket_full()))
-        return copy_of_nobody(message, receiver, receiver, state);
+    if (author == Author::Driver && is_account) {
+        const auto said = say_beyond_account(message, *cause, receiver, state);
+        if (said) return *said;
+    }
     const auto admitted = resolve(message, *cause, receiver,
                                   {.use = MessageUse::Broadcast,
                                    .exhausted = queued.error().exhausted,
@@ -171,6 +171,21 @@ Admitted Admission::copy(const bus::OutgoingMessage& message,
     if (admitted == Admitted::Held) audience.note_waiting(receiver.id());
     if (admitted == Admitted::Held && is_account) audience.note_account_full();
     return admitted;
+}
+
+/// Whoever joins is not to wait because others do not read that: who does not pays himself. Nor
+/// because others' queues are full, while this one is written at once; nor because one has only
+/// just paused, who is found to be at fault soon. Nothing: the cause has much on the bus, and
+/// waits.
+std::optional<Admitted> Admission::say_beyond_account(const bus::OutgoingMessage& message,
+                                                      const Peer& cause,
+                                                      Peer& receiver,
+                                                      const ReceiverState& state) {
+    if (state.is_lagging || !receiver.port().is_socket_full())
+        return copy_of_nobody(message, receiver, receiver, state);
+    if (principal_of(cause)->held(Resource::Bytes) > kLittle) return std::nullopt;
+    receiver.port().push(message, cause.in_flight());
+    return Admitted::Queued;
 }
 
 std::vector<PeerId> Admission::those_who_stay_behind(const Peer& sender, Audience& audience) const {

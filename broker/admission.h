@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -128,6 +129,10 @@ private:
                                    const Peer& leaver,
                                    Peer& receiver,
                                    const ReceiverState& state);
+    static std::optional<Admitted> say_beyond_account(const bus::OutgoingMessage& message,
+                                                      const Peer& cause,
+                                                      Peer& receiver,
+                                                      const ReceiverState& state);
     Admitted hold(const bus::OutgoingMessage& message,
                   Peer& sender,
                   Peer& receiver,
