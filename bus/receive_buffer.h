@@ -33,7 +33,7 @@ public:
     /// The most that one read takes from a socket, and while more than kMuchAside is put aside.
     static constexpr std::size_t kReadBytes = 64 * 1024;
     static constexpr std::size_t kSmallReadBytes = 4 * 1024;
-    static constexpr std::size_t kMuchAside = std::size_t{32} << 20;
+    static constexpr std::size_t kMuchAside = std::size_t{8} << 20;
 
     /// Bytes of one connection that have been put aside: counted while this lives.
     class Aside {
