@@ -35,11 +35,13 @@ bus::Result<void, ExpectError> ReplyTracker::expect(AwaitedReply awaited,
 
     const std::uint32_t call = calls_.add({awaited, now, caller, callee, {}, {}, {}});
     call_index_.insert(hash, call);
-    append<&Call::of_caller>(participants_[caller].made, call);
-    append<&Call::of_callee>(participants_[callee].received, call);
+    Participant& maker = participants_[caller];
+    Participant& receiver = participants_[callee];
+    append<&Call::of_caller>(maker.made, call);
+    append<&Call::of_callee>(receiver.received, call);
     append<&Call::of_all>(all_, call);
-    ++participants_[caller].made_count;
-    ++participants_[callee].received_count;
+    ++maker.made_count;
+    ++receiver.received_count;
     return {};
 }
 
@@ -142,9 +144,10 @@ AwaitedReply ReplyTracker::end(std::uint32_t call) {
 }
 
 AwaitedReply ReplyTracker::end(std::uint32_t call, std::uint64_t hash) {
-    const AwaitedReply awaited = calls_[call].awaited;
-    Participant& caller = participants_[calls_[call].caller];
-    Participant& callee = participants_[calls_[call].callee];
+    const Call& ended = calls_[call];
+    const AwaitedReply awaited = ended.awaited;
+    Participant& caller = participants_[ended.caller];
+    Participant& callee = participants_[ended.callee];
     unlink<&Call::of_caller>(caller.made, call);
     unlink<&Call::of_callee>(callee.received, call);
     unlink<&Call::of_all>(all_, call);

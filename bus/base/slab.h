@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Slab: records in one block of memory, named by small numbers that are given out again.
-// No allocation while there are no more records than there once were.
-// References live until the next add(); numbers until remove().
+// Slab: records in chunks of memory, named by small numbers that are given out again.
+// Invariant: a record stays where it is from add() to remove(), and no operation takes longer for
+// there being many: what grows is a list of chunks. No allocation while there are no more records
+// than there once were.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -17,34 +22,60 @@ class Slab {
 public:
     /// Stands for no record in links between records.
     static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+    /// All of a chunk are made when the first is needed: a page, but a few of them in any case.
+    static constexpr std::uint32_t kRecordsPerChunk =
+        std::uint32_t{std::bit_floor(std::max<std::size_t>(8, 4096 / sizeof(Record)))};
 
     std::uint32_t add(Record record) {
-        if (!free_.empty()) {
-            const std::uint32_t number = free_.back();
-            free_.pop_back();
-            records_[number] = std::move(record);
-            return number;
-        }
-        assert(records_.size() < kNone);
-        records_.push_back(std::move(record));
-        // Room for every number, so that remove() never allocates.
-        if (free_.capacity() < records_.capacity()) free_.reserve(records_.capacity());
-        return static_cast<std::uint32_t>(records_.size() - 1);
+        ++size_;
+        const std::uint32_t number = take_number();
+        (*this)[number] = std::move(record);
+        return number;
     }
 
     /// Resets the record, so that it holds no resources while it waits to be used again.
     void remove(std::uint32_t number) {
-        records_[number] = Record{};
-        free_.push_back(number);
+        Chunk& chunk = chunk_of(number);
+        chunk.records[number % kRecordsPerChunk] = Record{};
+        chunk.next_free[number % kRecordsPerChunk] = std::exchange(first_free_, number);
+        --size_;
     }
 
-    Record& operator[](std::uint32_t number) { return records_[number]; }
-    const Record& operator[](std::uint32_t number) const { return records_[number]; }
-    [[nodiscard]] std::size_t size() const { return records_.size() - free_.size(); }
+    Record& operator[](std::uint32_t number) {
+        return chunk_of(number).records[number % kRecordsPerChunk];
+    }
+    const Record& operator[](std::uint32_t number) const {
+        return chunk_of(number).records[number % kRecordsPerChunk];
+    }
+    [[nodiscard]] std::size_t size() const { return size_; }
+    /// All numbers ever given out are below.
+    [[nodiscard]] std::uint32_t end() const { return end_; }
 
 private:
-    std::vector<Record> records_;
-    std::vector<std::uint32_t> free_;
+    struct Chunk {
+        std::array<Record, kRecordsPerChunk> records;
+        std::array<std::uint32_t, kRecordsPerChunk> next_free;  // of free records
+    };
+
+    [[nodiscard]] Chunk& chunk_of(std::uint32_t number) const {
+        return *chunks_[number / kRecordsPerChunk];
+    }
+
+    [[nodiscard]] std::uint32_t take_number() {
+        if (first_free_ != kNone) {
+            const std::uint32_t number = first_free_;
+            first_free_ = chunk_of(number).next_free[number % kRecordsPerChunk];
+            return number;
+        }
+        assert(end_ < kNone);
+        if (end_ % kRecordsPerChunk == 0) chunks_.push_back(std::make_unique<Chunk>());
+        return end_++;
+    }
+
+    std::vector<std::unique_ptr<Chunk>> chunks_;
+    std::uint32_t first_free_ = kNone;
+    std::uint32_t end_ = 0;
+    std::size_t size_ = 0;
 };
 
 }  // namespace buzon::bus
