@@ -96,14 +96,14 @@ void MatchCandidates::add_names(std::string_view unique_name, const OwnedNames* 
     add_field(Family::Name, unique_name);
     if (!names || mentions_.empty()) return;
     const auto all = names->all();
-    if (all.size() <= mentions_.size()) {
+    if (all.size() <= mentions_.extent()) {
         for (const std::string_view name : all)
             add_text(Family::Name, name);
         return;
     }
-    for (const auto& [value, node] : mentions_) {
+    mentions_.for_each([&](MatchValues::Id value, std::uint32_t) {
         if (names->contains(values_.text(value))) found_.push_back(value);
-    }
+    });
 }
 
 MatchCandidates::Family MatchCandidates::family_of(MatchSelector selector) {

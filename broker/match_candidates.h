@@ -9,12 +9,13 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "broker/match_rule.h"
 #include "broker/match_subject.h"
 #include "broker/match_values.h"
+#include "bus/base/hash.h"
+#include "bus/base/slab_map.h"
 
 namespace buzon::broker {
 
@@ -50,7 +51,7 @@ inline constexpr MatchSelector kCount = kDestination + 1;
 }  // namespace match_selector
 
 /// The names that rules have as sender or destination, each with a number of the caller's.
-using NameMentions = std::unordered_map<MatchValues::Id, std::uint32_t>;
+using NameMentions = bus::SlabMap<MatchValues::Id, std::uint32_t, bus::IdHash>;
 
 class MatchCandidates {
 public:

@@ -55,7 +55,7 @@ bool MatchIndex::remove_mentioning_unique(std::string_view unique_name,
     NodeId node = tree_.find_mentioning_unique(unique_name);
     for (; most > 0 && node != kNone; --most) {
         const auto [subscriber, subscription] = tree_.receivers(node).back();
-        losers.push_back(subscribers_[subscriber].peer);
+        losers.push_back(subscriber->peer);
         drop_newest_instance(subscription);
         node = tree_.find_mentioning_unique(unique_name);
     }
@@ -67,9 +67,9 @@ void MatchIndex::find(const MatchSubject& subject, std::vector<PeerId>& receiver
     ++turn_;
     matching_.clear();
     tree_.search(subject, matching_);
-    for (const NodeId node : matching_) {
-        for (const auto& receiver : tree_.receivers(node)) {
-            Subscriber& subscriber = subscribers_[receiver.subscriber];
+    for (const MatchTree::Receivers* found : matching_) {
+        for (const auto& receiver : *found) {
+            Subscriber& subscriber = *receiver.subscriber;
             if (subscriber.found_in == turn_) continue;
             subscriber.found_in = turn_;
             receivers.push_back(subscriber.peer);
@@ -142,7 +142,7 @@ std::uint32_t MatchIndex::find_or_add_subscription(std::uint32_t subscriber, Nod
         auto& receivers = tree_.receivers(node);
         subscription = subscriptions_.add(
             {subscriber, node, static_cast<std::uint32_t>(receivers.size()), kNone});
-        receivers.push_back({subscriber, subscription});
+        receivers.push_back({&subscribers_[subscriber], subscription});
         subscription_index_.insert(hash_of(subscriber, node), subscription);
     }
     return subscription;

@@ -20,6 +20,14 @@
 
 namespace buzon::broker {
 
+struct MatchSubscriber {
+    PeerId peer{};
+    std::uint64_t found_in = 0;  // the last find() that gave this peer
+    // Instances of its rules.
+    std::uint32_t first = bus::HashIndex::kNone, last = bus::HashIndex::kNone;
+    std::uint32_t rules = 0;
+};
+
 class MatchIndex {
     static constexpr std::uint32_t kNone = bus::HashIndex::kNone;
 
@@ -87,12 +95,7 @@ private:
         std::uint32_t older_equal = kNone;
         std::uint32_t previous = kNone, next = kNone;  // of the peer, in order of adding
     };
-    struct Subscriber {
-        PeerId peer{};
-        std::uint64_t found_in = 0;  // the last find() that gave this peer
-        std::uint32_t first = kNone, last = kNone;
-        std::uint32_t rules = 0;
-    };
+    using Subscriber = MatchSubscriber;
 
     [[nodiscard]] std::uint64_t hash_of(PeerId peer) const;
     [[nodiscard]] std::uint64_t hash_of(std::uint32_t subscriber, NodeId node) const;
@@ -112,7 +115,8 @@ private:
     bus::HashIndex subscription_index_;
     bus::Slab<Instance> instances_;
     bus::IntrusiveList<RuleCursor, RuleCursor> cursors_;
-    std::vector<NodeId> matching_;  // of the find() under way; kept for its memory
+    std::vector<const MatchTree::Receivers*>
+        matching_;  // of the find() under way; kept for its memory
     std::uint64_t turn_ = 0;
 };
 

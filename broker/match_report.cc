@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 #include <limits>
 #include <utility>
@@ -102,6 +103,8 @@ void MatchReport::Answer::begin() {
     const BusState& state = report_.state_;
     connections_.reserve(state.peers.complete_count());
     state.peers.for_each_active([this](const Peer& peer) { connections_.push_back(peer.id()); });
+    // They are taken from the end: those who came last are written last.
+    std::reverse(connections_.begin(), connections_.end());
     cost_ += connections_.size() * kCostPerConnection / 2;
     if (!make_room(0)) return;
     all_ = body_.begin_array('{');

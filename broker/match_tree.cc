@@ -153,7 +153,7 @@ bool MatchTree::has_eavesdroppers() const {
     return false;
 }
 
-void MatchTree::search(const MatchSubject& subject, std::vector<NodeId>& matching) {
+void MatchTree::search(const MatchSubject& subject, std::vector<const Receivers*>& matching) {
     candidates_.start(subject);
     const bool has_type_root = subject.type > 0 && subject.type < kRootsPerHalf;
     for (NodeId half = subject.is_unicast() ? kRootsPerHalf : 0; half < kRootCount;
@@ -163,14 +163,16 @@ void MatchTree::search(const MatchSubject& subject, std::vector<NodeId>& matchin
     }
 }
 
-void MatchTree::visit(NodeId number, std::vector<NodeId>& matching) {
+void MatchTree::visit(NodeId number, std::vector<const Receivers*>& matching) {
     const Node& node = nodes_[number];
-    if (!node.receivers.empty()) matching.push_back(number);
+    if (!node.receivers.empty()) matching.push_back(&node.receivers);
     for (const Branch& branch : node.branches)
         visit_branch(number, branch, matching);
 }
 
-void MatchTree::visit_branch(NodeId node, const Branch& branch, std::vector<NodeId>& matching) {
+void MatchTree::visit_branch(NodeId node,
+                             const Branch& branch,
+                             std::vector<const Receivers*>& matching) {
     const auto range = candidates_.of(branch.selector);
     look_ups_ += range.end - range.begin;
     for (std::size_t i = range.begin; i != range.end; ++i) {
@@ -189,9 +191,9 @@ void MatchTree::visit_branch(NodeId node, const Branch& branch, std::vector<Node
 }
 
 MatchTree::NodeId MatchTree::find_mentioning_unique(std::string_view unique_name) const {
-    const auto mention = unique_mentions_.find(values_.find(unique_name));
-    if (mention == unique_mentions_.end()) return kNone;
-    NodeId node = mention->second;
+    const NodeId* mention = unique_mentions_.find(values_.find(unique_name));
+    if (!mention) return kNone;
+    NodeId node = *mention;
     while (nodes_[node].receivers.empty())
         node = nodes_[node].first_child;
     return node;
@@ -303,7 +305,9 @@ void MatchTree::link_mention(NodeId child) {
     Node& node = nodes_[child];
     NameMentions* mentions = mentions_for(node);
     if (!mentions) return;
-    NodeId& first = mentions->try_emplace(node.value, kNone).first->second;
+    const auto [mention, is_new] = mentions->find_or_add(node.value);
+    NodeId& first = mention.value;
+    if (is_new) first = kNone;
     node.next_mention = first;
     if (first != kNone) nodes_[first].previous_mention = child;
     first = child;
@@ -319,7 +323,7 @@ void MatchTree::unlink_mention(NodeId child) {
     if (node.previous_mention != kNone) {
         nodes_[node.previous_mention].next_mention = node.next_mention;
     } else if (node.next_mention != kNone) {
-        mentions->find(node.value)->second = node.next_mention;
+        *mentions->find(node.value) = node.next_mention;
     } else {
         mentions->erase(node.value);
     }

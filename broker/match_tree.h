@@ -22,6 +22,9 @@
 
 namespace buzon::broker {
 
+/// Who has rules; the tree only keeps where it is.
+struct MatchSubscriber;
+
 /// Rules of monitors see all traffic, whatever they say about it.
 enum class Eavesdropping : std::uint8_t { AsTheRuleSays, Always };
 
@@ -31,9 +34,10 @@ public:
     static constexpr NodeId kNone = bus::HashIndex::kNone;
 
     struct Receiver {
-        std::uint32_t subscriber = kNone;
+        MatchSubscriber* subscriber = nullptr;
         std::uint32_t subscription = kNone;
     };
+    using Receivers = std::vector<Receiver>;
 
     MatchTree(bus::HashSeed seed, Eavesdropping eavesdropping);
     MatchTree(const MatchTree&) = delete;
@@ -45,13 +49,13 @@ public:
     /// kNone where nobody has the rule.
     [[nodiscard]] NodeId find(const MatchRule& rule) const;
     [[nodiscard]] MatchRule rule_at(NodeId node) const;
-    /// Valid until the next add() or prune().
-    [[nodiscard]] std::vector<Receiver>& receivers(NodeId node) { return nodes_[node].receivers; }
+    /// Valid until the node is pruned.
+    [[nodiscard]] Receivers& receivers(NodeId node) { return nodes_[node].receivers; }
     /// Removes the node, and those above it, as far as they have become useless.
     void prune(NodeId node);
 
-    /// Appends the nodes whose rules match, each once. No allocation in steady state.
-    void search(const MatchSubject& subject, std::vector<NodeId>& matching);
+    /// Appends the receivers of each node whose rule matches. No allocation in steady state.
+    void search(const MatchSubject& subject, std::vector<const Receivers*>& matching);
     /// A node with receivers whose rule has this unique name as sender or destination; kNone where
     /// there is none.
     [[nodiscard]] NodeId find_mentioning_unique(std::string_view unique_name) const;
@@ -84,7 +88,7 @@ private:
         /// Nodes that compare the sender or the destination with the same name.
         NodeId previous_mention = kNone, next_mention = kNone;
         std::vector<Branch> branches;  // ascending selectors
-        std::vector<Receiver> receivers;
+        Receivers receivers;
     };
 
     /// One root for each type and one for rules without a type; all again for eavesdroppers.
@@ -104,8 +108,8 @@ private:
     [[nodiscard]] NameMentions* mentions_for(const Node& node);
     [[nodiscard]] std::uint64_t hash_of_step(NodeId parent, Selector selector, ValueId value) const;
 
-    void visit(NodeId node, std::vector<NodeId>& matching);
-    void visit_branch(NodeId node, const Branch& branch, std::vector<NodeId>& matching);
+    void visit(NodeId node, std::vector<const Receivers*>& matching);
+    void visit_branch(NodeId node, const Branch& branch, std::vector<const Receivers*>& matching);
 
     bus::HashSeed seed_;
     Eavesdropping eavesdropping_;

@@ -13,7 +13,7 @@
 
 namespace buzon::broker {
 
-NameRegistry::NameRegistry(bus::HashSeed seed) : names_(0, bus::TextHash(seed)) {}
+NameRegistry::NameRegistry(bus::HashSeed seed) : names_(bus::TextHash(seed)) {}
 NameRegistry::~NameRegistry() = default;
 
 RequestOutcome NameRegistry::request(PeerId peer, std::string_view text, std::uint32_t flags) {
@@ -38,7 +38,7 @@ RequestOutcome NameRegistry::request(PeerId peer, std::string_view text, std::ui
 }
 
 ReleaseOutcome NameRegistry::release(PeerId peer, std::string_view name) {
-    if (names_.find(name) == names_.end()) return {ReleaseCode::NonExistent, std::nullopt};
+    if (!names_.contains(name)) return {ReleaseCode::NonExistent, std::nullopt};
     Entry* entry = find_entry(peer, name);
     if (!entry) return {ReleaseCode::NotOwner, std::nullopt};
     return {ReleaseCode::Released, leave(*entry)};
@@ -70,22 +70,21 @@ std::optional<std::string_view> NameRegistry::before(PeerId peer, std::string_vi
 
 std::size_t NameRegistry::entry_count() const {
     std::size_t count = 0;
-    for (const auto& [peer, holder] : holders_)
-        count += holder.entries.size();
+    holders_.for_each([&](PeerId, const Holder& holder) { count += holder.entries.size(); });
     return count;
 }
 
 std::optional<PeerId> NameRegistry::owner_of(std::string_view name) const {
-    const auto found = names_.find(name);
-    if (found == names_.end()) return std::nullopt;
-    return found->second.first->peer;
+    const Name* found = names_.find(name);
+    if (!found) return std::nullopt;
+    return found->first->peer;
 }
 
 std::vector<PeerId> NameRegistry::queue_of(std::string_view name) const {
     std::vector<PeerId> queue;
-    const auto found = names_.find(name);
-    if (found == names_.end()) return queue;
-    for (const Entry* entry = found->second.first; entry; entry = entry->behind) {
+    const Name* found = names_.find(name);
+    if (!found) return queue;
+    for (const Entry* entry = found->first; entry; entry = entry->behind) {
         queue.push_back(entry->peer);
     }
     return queue;
@@ -198,13 +197,12 @@ std::optional<NameChange> NameRegistry::leave(Entry& entry) {
 }
 
 NameRegistry::Name& NameRegistry::find_or_add_name(std::string_view text) {
-    auto found = names_.find(text);
-    if (found == names_.end()) {
-        found = names_.emplace(std::string(text), Name{}).first;
-        found->second.text = found->first;
-        enter_list(found->second);
+    const auto [found, is_new] = names_.find_or_add(text);
+    if (is_new) {
+        found.value.text = found.key;
+        enter_list(found.value);
     }
-    return found->second;
+    return found.value;
 }
 
 void NameRegistry::enter_list(Name& name) {
@@ -219,15 +217,14 @@ void NameRegistry::leave_list(const Name& name) {
 }
 
 const NameRegistry::Holder* NameRegistry::find_holder(PeerId peer) const {
-    const auto found = holders_.find(peer);
-    return found == holders_.end() ? nullptr : &found->second;
+    return holders_.find(peer);
 }
 
 NameRegistry::Entry* NameRegistry::find_entry(PeerId peer, std::string_view name) {
-    const auto holder = holders_.find(peer);
-    if (holder == holders_.end()) return nullptr;
-    const auto found = holder->second.entries.find(name);
-    return found == holder->second.entries.end() ? nullptr : &found->second;
+    Holder* holder = holders_.find(peer);
+    if (!holder) return nullptr;
+    const auto found = holder->entries.find(name);
+    return found == holder->entries.end() ? nullptr : &found->second;
 }
 
 NameRegistry::Entry& NameRegistry::add_entry(PeerId peer,
@@ -265,25 +262,26 @@ void NameRegistry::unlink(Entry& entry) {
 void NameRegistry::drop(Entry& entry) {
     unlink(entry);
     const Name& name = *entry.name;
-    const auto holder = holders_.find(entry.peer);
-    if (knows_words(holder->second)) holder->second.words.remove(name.text, *vocabulary_);
-    (entry.older ? entry.older->newer : holder->second.oldest) = entry.newer;
-    (entry.newer ? entry.newer->older : holder->second.newest) = entry.older;
-    holder->second.entries.erase(name.text);
-    if (holder->second.entries.empty()) holders_.erase(holder);
+    const PeerId peer = entry.peer;
+    Holder& holder = *holders_.find(peer);
+    if (knows_words(holder)) holder.words.remove(name.text, *vocabulary_);
+    (entry.older ? entry.older->newer : holder.oldest) = entry.newer;
+    (entry.newer ? entry.newer->older : holder.newest) = entry.older;
+    holder.entries.erase(name.text);
+    if (holder.entries.empty()) holders_.erase(peer);
     if (name.first) return;
     leave_list(name);
-    names_.erase(names_.find(name.text));
+    names_.erase(name.text);
 }
 
 void NameRegistry::start_owning(Entry& entry) {
-    auto& owned = holders_.find(entry.peer)->second.owned;
+    auto& owned = holders_.find(entry.peer)->owned;
     entry.owned_at = owned.size();
     owned.push_back(entry.name->text);
 }
 
 void NameRegistry::stop_owning(Entry& entry) {
-    Holder& holder = holders_.find(entry.peer)->second;
+    Holder& holder = *holders_.find(entry.peer);
     const std::string_view last = holder.owned.back();
     holder.owned[entry.owned_at] = last;
     holder.entries.find(last)->second.owned_at = entry.owned_at;

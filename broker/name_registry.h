@@ -7,17 +7,18 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "broker/owned_names.h"
 #include "broker/peer_id.h"
 #include "bus/base/hash.h"
+#include "bus/base/slab_map.h"
 #include "policy/held_words.h"
 
 namespace buzon::broker {
@@ -158,9 +159,9 @@ private:
     void enter_list(Name& name);
     void leave_list(const Name& name);
 
-    bus::TextMap<Name> names_;
-    std::vector<Listed> list_;  // of names_
-    std::unordered_map<PeerId, Holder> holders_;
+    bus::SlabMap<std::string, Name, bus::TextHash> names_;
+    std::deque<Listed> list_;  // of names_
+    bus::SlabMap<PeerId, Holder, bus::IdHash> holders_;
     const policy::Vocabulary* vocabulary_ = nullptr;
     std::uint64_t epoch_ = 0;  // of vocabulary_
 };

@@ -10,7 +10,7 @@ Peer& PeerRegistry::adopt(std::unique_ptr<Peer> peer) {
     Program& program = program_of(adopted);
     program.peers.push_back(adopted);
     ++program.incomplete;
-    peers_.emplace(&adopted, std::move(peer));
+    peers_[&adopted] = std::move(peer);
     return adopted;
 }
 
@@ -18,14 +18,16 @@ PeerId PeerRegistry::activate(Peer& peer) {
     const PeerId id{next_id_++};
     peer.become_active(id);
     --program_of(peer).incomplete;
-    by_id_.emplace(id, &peer);
+    by_id_[id] = &peer;
     ++complete_;
     if (const auto user = peer.user()) ++complete_by_user_[*user];
     return id;
 }
 
 PeerRegistry::Program& PeerRegistry::program_of(const Peer& peer) {
-    return programs_[peer.account().account().parent()];
+    auto& program = programs_[peer.account().account().parent()];
+    if (!program) program = std::make_unique<Program>();
+    return *program;
 }
 
 void PeerRegistry::leave_program(Peer& peer) {
@@ -35,27 +37,32 @@ void PeerRegistry::leave_program(Peer& peer) {
     if (program.peers.empty()) programs_.erase(peer.account().account().parent());
 }
 
+const PeerRegistry::Program* PeerRegistry::find_program(const Account& principal) const {
+    const auto* program = programs_.find(&principal);
+    return program ? program->get() : nullptr;
+}
+
 std::size_t PeerRegistry::incomplete_count_of(const Account& principal) const {
-    const auto program = programs_.find(&principal);
-    return program == programs_.end() ? 0 : program->second.incomplete;
+    const Program* program = find_program(principal);
+    return program ? program->incomplete : 0;
 }
 
 const Peer* PeerRegistry::one_of(const Account& principal) const {
-    const auto program = programs_.find(&principal);
-    return program == programs_.end() ? nullptr : &program->second.peers.front();
+    const Program* program = find_program(principal);
+    return program ? &program->peers.front() : nullptr;
 }
 
 void PeerRegistry::hide(Peer& peer) {
     by_id_.erase(peer.id());
-    monitors_.emplace(peer.id(), &peer);
+    monitors_[peer.id()] = &peer;
     peer.become_monitor();
 }
 
 std::unique_ptr<Peer> PeerRegistry::release(Peer& peer) {
-    const auto found = peers_.find(&peer);
-    assert(found != peers_.end());
-    auto released = std::move(found->second);
-    peers_.erase(found);
+    auto* found = peers_.find(&peer);
+    assert(found);
+    auto released = std::move(*found);
+    peers_.erase(&peer);
     leave_program(*released);
     if (!released->has_id()) return released;
     by_id_.erase(released->id());
@@ -69,13 +76,13 @@ std::unique_ptr<Peer> PeerRegistry::release(Peer& peer) {
 }
 
 Peer* PeerRegistry::find(PeerId id) const {
-    const auto found = by_id_.find(id);
-    return found == by_id_.end() ? nullptr : found->second;
+    Peer* const* found = by_id_.find(id);
+    return found ? *found : nullptr;
 }
 
 Peer* PeerRegistry::find_monitor(PeerId id) const {
-    const auto found = monitors_.find(id);
-    return found == monitors_.end() ? nullptr : found->second;
+    Peer* const* found = monitors_.find(id);
+    return found ? *found : nullptr;
 }
 
 Peer* PeerRegistry::find(std::string_view unique_name) const {

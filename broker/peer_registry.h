@@ -14,7 +14,9 @@
 
 #include "broker/peer.h"
 #include "broker/peer_id.h"
+#include "bus/base/hash.h"
 #include "bus/base/intrusive_list.h"
+#include "bus/base/slab_map.h"
 
 namespace buzon::broker {
 
@@ -46,14 +48,12 @@ public:
     /// Active peers, in no order.
     template <typename Visitor>
     void for_each_active(Visitor&& visit) const {
-        for (const auto& [id, peer] : by_id_)
-            visit(*peer);
+        by_id_.for_each([&](PeerId, Peer* peer) { visit(*peer); });
     }
     /// Every peer, whatever its stage.
     template <typename Visitor>
     void for_each(Visitor&& visit) const {
-        for (const auto& [address, peer] : peers_)
-            visit(*peer);
+        peers_.for_each([&](const Peer*, const std::unique_ptr<Peer>& peer) { visit(*peer); });
     }
 
 private:
@@ -64,13 +64,14 @@ private:
     };
 
     [[nodiscard]] Program& program_of(const Peer& peer);
+    [[nodiscard]] const Program* find_program(const Account& principal) const;
     void leave_program(Peer& peer);
 
-    std::unordered_map<const Peer*, std::unique_ptr<Peer>> peers_;
-    std::unordered_map<PeerId, Peer*> by_id_;
-    std::unordered_map<PeerId, Peer*> monitors_;
+    bus::SlabMap<const Peer*, std::unique_ptr<Peer>, bus::AddressHash> peers_;
+    bus::SlabMap<PeerId, Peer*, bus::IdHash> by_id_;
+    bus::SlabMap<PeerId, Peer*, bus::IdHash> monitors_;
     std::unordered_map<uid_t, std::size_t> complete_by_user_;
-    std::unordered_map<const Account*, Program> programs_;
+    bus::SlabMap<const Account*, std::unique_ptr<Program>, bus::AddressHash> programs_;
     std::size_t complete_ = 0;
     std::uint64_t next_id_ = 0;
 };

@@ -6,38 +6,38 @@
 namespace buzon::broker {
 
 bool WaitGraph::add(PeerId sender, PeerId receiver) {
-    const auto [edge, is_new] = edges_.try_emplace({sender, receiver});
+    const auto [edge, is_new] = edges_.find_or_add(Wait{sender, receiver});
     if (!is_new) return false;
     forget_followers(sender, receiver);
     auto& receivers = receivers_of_[sender];
-    edge->second.at = receivers.size();
+    edge.value.at = receivers.size();
     receivers.push_back(receiver);
     auto& queue = queues_[receiver];
-    edge->second.place = queue.insert(queue.end(), sender);
+    edge.value.place = queue.insert(queue.end(), sender);
     return true;
 }
 
 bool WaitGraph::remove(PeerId sender, PeerId receiver) {
-    const auto edge = edges_.find({sender, receiver});
-    if (edge == edges_.end()) return false;
+    const Edge* edge = edges_.find(Wait{sender, receiver});
+    if (!edge) return false;
     forget_followers(sender, receiver);
     const auto queue = queues_.find(receiver);
-    queue->second.erase(edge->second.place);
+    queue->second.erase(edge->place);
     if (queue->second.empty()) queues_.erase(queue);
 
-    const auto receivers = receivers_of_.find(sender);
-    const PeerId last = receivers->second.back();
-    receivers->second[edge->second.at] = last;
-    edges_.find({sender, last})->second.at = edge->second.at;
-    receivers->second.pop_back();
-    if (receivers->second.empty()) receivers_of_.erase(receivers);
-    edges_.erase(edge);
+    auto& receivers = *receivers_of_.find(sender);
+    const PeerId last = receivers.back();
+    receivers[edge->at] = last;
+    edges_.find(Wait{sender, last})->at = edge->at;
+    receivers.pop_back();
+    if (receivers.empty()) receivers_of_.erase(sender);
+    edges_.erase(Wait{sender, receiver});
     return true;
 }
 
 std::span<const PeerId> WaitGraph::receivers_of(PeerId sender) const {
-    const auto found = receivers_of_.find(sender);
-    return found == receivers_of_.end() ? std::span<const PeerId>() : found->second;
+    const auto* found = receivers_of_.find(sender);
+    return found ? std::span<const PeerId>(*found) : std::span<const PeerId>();
 }
 
 std::size_t WaitGraph::count_waiting_for(PeerId receiver) const {
@@ -52,10 +52,10 @@ std::optional<PeerId> WaitGraph::first_waiting_for(PeerId receiver) const {
 }
 
 void WaitGraph::send_to_the_end(PeerId sender, PeerId receiver) {
-    const auto edge = edges_.find({sender, receiver});
-    if (edge == edges_.end()) return;
+    const Edge* edge = edges_.find(Wait{sender, receiver});
+    if (!edge) return;
     auto& queue = queues_.find(receiver)->second;
-    queue.splice(queue.end(), queue, edge->second.place);
+    queue.splice(queue.end(), queue, edge->place);
 }
 
 std::vector<PeerId> WaitGraph::receivers_behind(PeerId after, std::size_t most) const {

@@ -11,11 +11,12 @@
 #include <map>
 #include <optional>
 #include <span>
-#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
 #include "broker/peer_id.h"
+#include "bus/base/hash.h"
+#include "bus/base/slab_map.h"
 
 namespace buzon::broker {
 
@@ -31,7 +32,7 @@ public:
     /// In no order; valid until the next change.
     [[nodiscard]] std::span<const PeerId> receivers_of(PeerId sender) const;
     [[nodiscard]] bool waits(PeerId sender, PeerId receiver) const {
-        return edges_.contains({sender, receiver});
+        return edges_.contains(Wait{sender, receiver});
     }
     [[nodiscard]] std::size_t count_waiting_for(PeerId receiver) const;
     /// Nothing: nobody waits for it.
@@ -49,16 +50,16 @@ public:
 
 private:
     struct Wait {
-        PeerId sender;
-        PeerId receiver;
+        PeerId sender{};
+        PeerId receiver{};
         friend bool operator==(const Wait&, const Wait&) = default;
     };
     struct WaitHash {
-        std::size_t operator()(const Wait& wait) const {
-            // Numbers that we give out ourselves.
-            const auto mixed = static_cast<std::uint64_t>(wait.sender) * 0x9e3779b97f4a7c15U;
-            return static_cast<std::size_t>((mixed ^ (mixed >> 32U)) +
-                                            static_cast<std::uint64_t>(wait.receiver));
+        std::uint64_t operator()(const Wait& wait) const {
+            // Numbers that we give out ourselves need no secret seed.
+            return bus::hash_words(static_cast<std::uint64_t>(wait.sender),
+                                   static_cast<std::uint64_t>(wait.receiver),
+                                   {0x243f6a8885a308d3U, 0x13198a2e03707344U});
         }
     };
     struct Edge {
@@ -75,8 +76,8 @@ private:
     [[nodiscard]] const std::unordered_set<PeerId>& followers_of(PeerId to) const;
     void forget_followers(PeerId sender, PeerId receiver);
 
-    std::unordered_map<Wait, Edge, WaitHash> edges_;
-    std::unordered_map<PeerId, std::vector<PeerId>> receivers_of_;
+    bus::SlabMap<Wait, Edge, WaitHash> edges_;
+    bus::SlabMap<PeerId, std::vector<PeerId>, bus::IdHash> receivers_of_;
     std::map<PeerId, std::list<PeerId>> queues_;
     mutable std::optional<Followers> followers_;
     mutable std::uint64_t steps_ = 0;

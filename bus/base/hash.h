@@ -119,6 +119,21 @@ using TextHashState = SipHash<1, 3>;
     return hash ^ (hash >> 32);
 }
 
+/// Hasher for numbers that we give out ourselves, so that nobody chooses them.
+struct IdHash {
+    template <typename Id>
+    std::uint64_t operator()(Id id) const {
+        return (static_cast<std::uint64_t>(id) * 0x9e3779b97f4a7c15U) >> 32;
+    }
+};
+
+/// The same for addresses of our objects.
+struct AddressHash {
+    std::uint64_t operator()(const void* address) const {
+        return IdHash()(reinterpret_cast<std::uintptr_t>(address));
+    }
+};
+
 /// Hasher for containers keyed by text; look-ups with a string_view build no string.
 class TextHash {
 public:
