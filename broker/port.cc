@@ -79,20 +79,18 @@ std::string Port::describe_fullness() const {
 void Port::append(const bus::OutgoingMessage& message,
                   const bus::Ref<InFlight>& payer,
                   PortCharge place) {
-    if (first_entry_ == entries_.size()) first_begin_ = buffer_.appended();
+    if (entries_.empty()) first_begin_ = buffer_.appended();
     buffer_.append(message);
     const auto descriptors = static_cast<std::uint32_t>(message.descriptor_count());
     // What has descriptors is an entry of its own, so that they are counted no longer than needed.
-    const bool can_join = descriptors == 0 && entries_.size() > first_entry_ &&
-                          entries_.back().charge.descriptors() == 0 &&
-                          entries_.back().charge.messages() < kMaxMessagesPerEntry &&
-                          entries_.back().charge.is_of(*payer) &&
-                          entries_.back().place.absorb(place);
+    const bool can_join =
+        descriptors == 0 && !entries_.empty() && entries_.back().charge.descriptors() == 0 &&
+        entries_.back().charge.messages() < kMaxMessagesPerEntry &&
+        entries_.back().charge.is_of(*payer) && entries_.back().place.absorb(place);
     if (can_join) {
         entries_.back().charge.extend(message.size());
         entries_.back().end = buffer_.appended();
     } else {
-        make_room_for_entry();
         entries_.push_back({buffer_.appended(), InFlightCharge(payer, message.size(), descriptors),
                             std::move(place)});
     }
@@ -103,17 +101,6 @@ void Port::append(const bus::OutgoingMessage& message,
     peaks_.bytes = std::max(peaks_.bytes, peak_bytes_);
     peaks_.descriptors = std::max(peaks_.descriptors, peak_descriptors_);
     schedule_write();
-}
-
-/// Of many queues the spare room would add up: what is gone makes room first, and a vector that
-/// grows does so by a quarter.
-void Port::make_room_for_entry() {
-    if (entries_.size() < entries_.capacity()) return;
-    if (first_entry_ > entries_.size() / 8) {
-        drop_released();
-    } else {
-        entries_.reserve(entries_.size() + entries_.size() / 4 + 1);
-    }
 }
 
 bus::Duration Port::since_drained() const {
@@ -140,7 +127,7 @@ std::int64_t Port::position_of_reader() const {
 }
 
 bool Port::holds_messages_of(const InFlight& payer) const {
-    return std::any_of(entries_.begin() + static_cast<std::ptrdiff_t>(first_entry_), entries_.end(),
+    return std::any_of(entries_.begin(), entries_.end(),
                        [&payer](const Entry& entry) { return entry.charge.is_of(payer); });
 }
 
@@ -150,8 +137,7 @@ std::string Port::verify() const {
     std::uint64_t placed_bytes = 0;
     std::uint64_t placed_descriptors = 0;
     std::uint64_t end = first_begin_;
-    for (std::size_t i = first_entry_; i < entries_.size(); ++i) {
-        const Entry& entry = entries_[i];
+    for (const Entry& entry : entries_) {
         messages += entry.charge.messages();
         descriptors += entry.charge.descriptors();
         placed_bytes += entry.place.bytes();
@@ -186,7 +172,6 @@ void Port::close() {
     retry_.reset();
     buffer_.clear();
     queued_messages_ = queued_descriptors_ = 0;
-    first_entry_ = 0;
     // A charge given back may wake its payer, who may look at this port.
     const auto dropped = std::move(entries_);
     entries_.clear();
@@ -226,24 +211,14 @@ void Port::flush() {
 }
 
 void Port::release_sent() {
-    while (first_entry_ < entries_.size() && entries_[first_entry_].end <= buffer_.sent()) {
-        Entry& entry = entries_[first_entry_++];
-        first_begin_ = entry.end;
-        queued_messages_ -= entry.charge.messages();
-        queued_descriptors_ -= entry.charge.descriptors();
-        const Entry given_back = std::move(entry);
+    while (!entries_.empty() && entries_.front().end <= buffer_.sent()) {
+        // A charge given back may wake its payer, who may look at this port.
+        const Entry given_back = std::move(entries_.front());
+        entries_.pop_front();
+        first_begin_ = given_back.end;
+        queued_messages_ -= given_back.charge.messages();
+        queued_descriptors_ -= given_back.charge.descriptors();
     }
-    if (first_entry_ == entries_.size()) {
-        entries_.clear();
-        first_entry_ = 0;
-    } else if (first_entry_ > 32 && first_entry_ > entries_.size() / 2) {
-        drop_released();
-    }
-}
-
-void Port::drop_released() {
-    entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(first_entry_));
-    first_entry_ = 0;
 }
 
 }  // namespace buzon::broker

@@ -9,10 +9,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "broker/in_flight.h"
 #include "broker/port_writes.h"
@@ -120,8 +120,7 @@ public:
     template <typename Visitor>
     void for_each_held(Visitor&& visit) const {
         std::uint64_t begin = first_begin_;
-        for (std::size_t i = first_entry_; i < entries_.size(); ++i) {
-            const Entry& entry = entries_[i];
+        for (const Entry& entry : entries_) {
             visit(entry.charge.payer(), entry.end - std::exchange(begin, entry.end),
                   std::uint64_t{entry.charge.descriptors()});
         }
@@ -151,8 +150,6 @@ private:
 
     void schedule_write();
     void release_sent();
-    void make_room_for_entry();
-    void drop_released();
     void note_paces() const;
     /// Where in the stream the other side has come to.
     [[nodiscard]] std::int64_t position_of_reader() const;
@@ -163,8 +160,7 @@ private:
     int socket_;
     bus::SendBuffer buffer_;
     PortShares shares_;
-    std::vector<Entry> entries_;
-    std::size_t first_entry_ = 0;
+    std::deque<Entry> entries_;      // not moved as it grows: there may be a million
     std::uint64_t first_begin_ = 0;  // where that begins in the stream; while there is one
     std::optional<bus::Timer> retry_;
     std::uint64_t queued_descriptors_ = 0;
