@@ -2,6 +2,7 @@
 // buzond: reads the command line, starts the bus step by step, runs it and takes it down.
 // Members of the start die in reverse order; the launcher takes the sockets and the pidfile away.
 #include <fmt/format.h>
+#include <malloc.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -286,8 +287,15 @@ bus::Log::Output output_for_start(const std::string& program, bus::LogTarget tar
     return bus::make_log_output(program, to_syslog ? bus::LogTarget::Both : bus::LogTarget::Stderr);
 }
 
+/// glibc merges small blocks that were freed when it needs a larger one, all of them at once: 3 ms
+/// for those of 140,000 rules. Without its fast bins it merges each when it is freed.
+void merge_memory_as_it_is_freed() {
+    ::mallopt(M_MXFAST, 0);
+}
+
 int run_bus(const Options& options, const std::string& program) {
     std::signal(SIGPIPE, SIG_IGN);
+    merge_memory_as_it_is_freed();
     bus::LogTarget target = log_target(options.syslog, false);
     bus::Log log(bus::make_log_output(program, bus::LogTarget::Stderr));
     try {
