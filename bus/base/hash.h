@@ -9,10 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <functional>
-#include <string>
 #include <string_view>
-#include <unordered_map>
 
 namespace buzon::bus {
 
@@ -134,19 +131,14 @@ struct AddressHash {
     }
 };
 
-/// Hasher for containers keyed by text; look-ups with a string_view build no string.
+/// Hasher for a SlabMap keyed by text; look-ups with a string_view build no string.
 class TextHash {
 public:
-    using is_transparent = void;
     explicit TextHash(HashSeed seed) : seed_(seed) {}
     std::size_t operator()(std::string_view text) const { return hash_text(text, seed_); }
 
 private:
     HashSeed seed_;
 };
-
-/// Construct as `TextMap<V> map(0, TextHash(seed))`.
-template <typename Value>
-using TextMap = std::unordered_map<std::string, Value, TextHash, std::equal_to<>>;
 
 }  // namespace buzon::bus

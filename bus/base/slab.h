@@ -26,12 +26,17 @@ public:
     static constexpr std::uint32_t kRecordsPerChunk =
         std::uint32_t{std::bit_floor(std::max<std::size_t>(8, 4096 / sizeof(Record)))};
 
-    std::uint32_t add(Record record) {
+    std::uint32_t add(Record&& record) {
         ++size_;
-        const std::uint32_t number = take_number();
-        (*this)[number] = std::move(record);
+        if (first_free_ == kNone) [[unlikely]]
+            make_one_free();
+        const std::uint32_t number = first_free_;
+        Chunk& chunk = chunk_of(number);
+        first_free_ = chunk.next_free[number % kRecordsPerChunk];
+        chunk.records[number % kRecordsPerChunk] = std::move(record);
         return number;
     }
+    std::uint32_t add(const Record& record) { return add(Record(record)); }
 
     /// Resets the record, so that it holds no resources while it waits to be used again.
     void remove(std::uint32_t number) {
@@ -61,15 +66,11 @@ private:
         return *chunks_[number / kRecordsPerChunk];
     }
 
-    [[nodiscard]] std::uint32_t take_number() {
-        if (first_free_ != kNone) {
-            const std::uint32_t number = first_free_;
-            first_free_ = chunk_of(number).next_free[number % kRecordsPerChunk];
-            return number;
-        }
+    [[gnu::noinline]] void make_one_free() {
         assert(end_ < kNone);
         if (end_ % kRecordsPerChunk == 0) chunks_.push_back(std::make_unique<Chunk>());
-        return end_++;
+        chunk_of(end_).next_free[end_ % kRecordsPerChunk] = kNone;
+        first_free_ = end_++;
     }
 
     std::vector<std::unique_ptr<Chunk>> chunks_;

@@ -28,8 +28,14 @@ public:
     /// Null: it is not there. `Asked` is whatever the hash takes and keys can be compared with.
     template <typename Asked>
     [[nodiscard]] const Value* find(const Asked& key) const {
-        const std::uint32_t number = number_of(key, hash_(key));
-        return number == kNone ? nullptr : &entries_[number].value;
+        const Value* value = nullptr;
+        (void)index_.find(hash_(key), [&](std::uint32_t number) {
+            const Entry& entry = entries_[number];
+            if (!(entry.key == key)) return false;
+            value = &entry.value;
+            return true;
+        });
+        return value;
     }
     template <typename Asked>
     [[nodiscard]] Value* find(const Asked& key) {

@@ -81,12 +81,5 @@ TEST(RandomHashSeed, IsNewEveryTime) {
     EXPECT_TRUE(one.first != other.first || one.second != other.second);
 }
 
-TEST(TextMap, FindsByAViewWithoutBuildingAString) {
-    TextMap<int> map(0, TextHash(random_hash_seed()));
-    map.emplace("org.example.Mail", 1);
-    EXPECT_NE(map.find(std::string_view("org.example.Mail")), map.end());
-    EXPECT_EQ(map.find(std::string_view("org.example")), map.end());
-}
-
 }  // namespace
 }  // namespace buzon::bus
