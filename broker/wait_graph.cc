@@ -79,8 +79,7 @@ bool WaitGraph::leads_to(PeerId from, PeerId to) const {
 
 const std::unordered_set<PeerId>& WaitGraph::followers_of(PeerId to) const {
     if (followers_ && followers_->to == to) return followers_->found;
-    followers_.emplace();
-    followers_->to = to;
+    followers_ = Followers{to, {}};
     auto& found = followers_->found;
     std::vector<PeerId> reached{to};
     std::size_t left = kMostFollowed;
