@@ -74,7 +74,7 @@ private:
         const PeerId id = peer.id();
         const std::size_t rules = state_.matches.count_of(id);
         rules_ += rules;
-        amounts[kRules] += rules + state_.monitor_matches.count_of(id);
+        amounts[kRules] += state_.matches.weight_of(id) + state_.monitor_matches.weight_of(id);
         const std::size_t names = state_.names.count_held_by(id);
         names_ += names;
         amounts[kNames] += names;

@@ -94,7 +94,7 @@ struct BusState {
 
     /// What is withdrawn when it goes: names, rules, its calls and those that wait for its replies.
     [[nodiscard]] std::size_t count_left_behind_by(PeerId peer) const {
-        return matches.count_of(peer) + names.count_held_by(peer) + replies.count_of_caller(peer) +
+        return matches.weight_of(peer) + names.count_held_by(peer) + replies.count_of_caller(peer) +
                replies.count_of_callee(peer);
     }
 

@@ -16,6 +16,8 @@ namespace {
 // may it have to give up: names, rules, calls that wait for its replies.
 constexpr std::size_t kMostMonitorRules = 512;
 constexpr std::size_t kMostGivenUp = 512;
+// Of making or removing a step of the tree and its text, for Peer::charge_turn(): a microsecond.
+constexpr std::size_t kCostPerCondition = 256;
 
 bus::Result<MatchRule, ErrorReply> parse_rule(std::string_view text) {
     auto rule = parse_match_rule(text);
@@ -39,10 +41,13 @@ Driver::Outcome Driver::add_match(DriverCall& call) {
     if (rule->eavesdrop && !is_privileged(call.caller))
         return refuse(bus::error_name::kAccessDenied,
                       "Rules with eavesdrop=true are only for root and for the owner of this bus");
-    if (const auto refused =
-            call.caller.holdings().cover(Resource::MatchRules, state_.matches.count_of(caller) + 1))
+    if (const auto refused = call.caller.holdings().cover(
+            Resource::MatchRules, state_.matches.weight_of(caller) + weight_of(*rule)))
         return bus::Unexpected{over_quota(call.caller, "add more match rules", *refused)};
     state_.matches.add(caller, *rule);
+    // One that was there already weighs less.
+    call.caller.holdings().lower(Resource::MatchRules, state_.matches.weight_of(caller));
+    call.caller.charge_turn(rule->condition_count() * kCostPerCondition);
     Peaks& peaks = state_.peaks;
     peaks.match_rules = std::max(peaks.match_rules, state_.matches.size());
     call.caller.note_match_rules(state_.matches.count_of(caller));
@@ -58,7 +63,8 @@ Driver::Outcome Driver::remove_match(DriverCall& call) {
     if (!state_.matches.remove(call.caller.id(), *rule))
         return refuse(bus::error_name::kMatchRuleNotFound,
                       "The given match rule wasn't found and can't be removed");
-    call.caller.holdings().lower(Resource::MatchRules, state_.matches.count_of(call.caller.id()));
+    call.caller.holdings().lower(Resource::MatchRules, state_.matches.weight_of(call.caller.id()));
+    call.caller.charge_turn(rule->condition_count() * kCostPerCondition);
     acknowledge(call);
     return {};
 }
@@ -101,7 +107,10 @@ Driver::Outcome Driver::become_monitor(DriverCall& call) {
             fmt::format("A connection with {} names, match rules, calls and callers that wait "
                         "can't become a monitor, only one with {} at most; use a new one",
                         held, kMostGivenUp));
-    if (const auto refused = monitor.holdings().cover(Resource::MatchRules, rules->size()))
+    std::size_t weight = 0;
+    for (const MatchRule& rule : *rules)
+        weight += weight_of(rule);
+    if (const auto refused = monitor.holdings().cover(Resource::MatchRules, weight))
         return bus::Unexpected{over_quota(monitor, "monitor with more match rules", *refused)};
     acknowledge(call);
     state_.matches.remove_all(monitor.id());
@@ -116,6 +125,7 @@ Driver::Outcome Driver::become_monitor(DriverCall& call) {
     state_.peers.hide(monitor);
     for (const MatchRule& rule : *rules)
         state_.monitor_matches.add(monitor.id(), rule);
+    monitor.holdings().lower(Resource::MatchRules, state_.monitor_matches.weight_of(monitor.id()));
     state_.log.info(bus::LogKind{"monitors"}, monitor.log_party(),
                     "Connection {} ({}) became a monitor.", monitor.unique_name(),
                     monitor.describe());

@@ -64,6 +64,7 @@ void MatchCandidates::add_field(Family family, std::string_view text) {
 
 void MatchCandidates::add_text(Family family, std::string_view text) {
     if (!has_size(family, text.size())) return;
+    ++look_ups_;
     const MatchValues::Id value = values_.find(text);
     if (value != MatchValues::kNone) found_.push_back(value);
 }
@@ -79,6 +80,7 @@ void MatchCandidates::add_prefixes(Family family,
         if (!has_size(family, size)) return;
         for (; size - hashed >= 8; hashed += 8)
             state.compress(text.data() + hashed);
+        ++look_ups_;
         const std::uint64_t hash = state.finish(text.data() + hashed, size);
         const MatchValues::Id value = values_.find(text.substr(0, size), hash);
         if (value != MatchValues::kNone) found_.push_back(value);
@@ -96,6 +98,7 @@ void MatchCandidates::add_names(std::string_view unique_name, const OwnedNames* 
     add_field(Family::Name, unique_name);
     if (!names || mentions_.empty()) return;
     const auto all = names->all();
+    look_ups_ += std::min(all.size(), mentions_.extent());
     if (all.size() <= mentions_.extent()) {
         for (const std::string_view name : all)
             add_text(Family::Name, name);

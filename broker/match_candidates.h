@@ -73,6 +73,8 @@ public:
     void start(const MatchSubject& subject);
     [[nodiscard]] Range of(MatchSelector selector);
     [[nodiscard]] MatchValues::Id at(std::size_t position) const { return found_[position]; }
+    /// Texts looked up in rules, or names in texts, so far.
+    [[nodiscard]] std::uint64_t look_ups() const { return look_ups_; }
     /// The argument as `argNpath` sees it, where it ends in a slash; else empty. Rules with
     /// longer paths below it match too, and only the index knows those.
     [[nodiscard]] std::string_view open_ended_path(unsigned index);
@@ -117,6 +119,7 @@ private:
     const NameMentions& mentions_;
     const MatchSubject* subject_ = nullptr;
     std::uint64_t turn_ = 0;
+    std::uint64_t look_ups_ = 0;
     std::array<Slot, match_selector::kCount> slots_;
     std::array<ArgumentSlot, kMaxMatchArguments> arguments_;
     std::vector<MatchValues::Id> found_;

@@ -12,9 +12,10 @@ MatchIndex::MatchIndex(bus::HashSeed seed, Eavesdropping eavesdropping)
 void MatchIndex::add(PeerId peer, const MatchRule& rule) {
     const std::uint32_t subscriber_number = find_or_add_subscriber(peer);
     const std::uint32_t subscription_number =
-        find_or_add_subscription(subscriber_number, tree_.add(rule));
+        find_or_add_subscription(subscriber_number, tree_.add(rule), broker::weight_of(rule));
     Subscriber& subscriber = subscribers_[subscriber_number];
     Subscription& subscription = subscriptions_[subscription_number];
+    subscriber.weight += subscription.newest == kNone ? subscription.weight : 1;
     const std::uint32_t instance =
         instances_.add({subscription_number, subscription.newest, subscriber.last, kNone});
     (subscriber.last == kNone ? subscriber.first : instances_[subscriber.last].next) = instance;
@@ -35,28 +36,28 @@ bool MatchIndex::remove(PeerId peer, const MatchRule& rule) {
 
 std::size_t MatchIndex::remove_all(PeerId peer) {
     const std::size_t count = count_of(peer);
-    remove_some(peer, count);
+    remove_some(peer, weight_of(peer));
     return count;
 }
 
 bool MatchIndex::remove_some(PeerId peer, std::size_t most) {
     const std::uint32_t subscriber = find_subscriber(peer);
     if (subscriber == kNone) return true;
-    const std::size_t count = subscribers_[subscriber].rules;
-    for (std::size_t i = 0; i < std::min(count, most); ++i) {
-        drop_newest_instance(instances_[subscribers_[subscriber].last].subscription);
+    std::size_t rules = subscribers_[subscriber].rules;
+    for (std::size_t removed = 0; rules > 0 && removed < most; --rules) {
+        removed += drop_newest_instance(instances_[subscribers_[subscriber].last].subscription);
     }
-    return count <= most;
+    return rules == 0;
 }
 
 bool MatchIndex::remove_mentioning_unique(std::string_view unique_name,
                                           std::size_t most,
                                           std::vector<PeerId>& losers) {
     NodeId node = tree_.find_mentioning_unique(unique_name);
-    for (; most > 0 && node != kNone; --most) {
+    for (std::size_t removed = 0; removed < most && node != kNone;) {
         const auto [subscriber, subscription] = tree_.receivers(node).back();
         losers.push_back(subscriber->peer);
-        drop_newest_instance(subscription);
+        removed += drop_newest_instance(subscription);
         node = tree_.find_mentioning_unique(unique_name);
     }
     return node == kNone;
@@ -68,6 +69,7 @@ void MatchIndex::find(const MatchSubject& subject, std::vector<PeerId>& receiver
     matching_.clear();
     tree_.search(subject, matching_);
     for (const MatchTree::Receivers* found : matching_) {
+        found_ += found->size();
         for (const auto& receiver : *found) {
             Subscriber& subscriber = *receiver.subscriber;
             if (subscriber.found_in == turn_) continue;
@@ -107,6 +109,11 @@ std::size_t MatchIndex::count_of(PeerId peer) const {
     return subscriber == kNone ? 0 : subscribers_[subscriber].rules;
 }
 
+std::size_t MatchIndex::weight_of(PeerId peer) const {
+    const std::uint32_t subscriber = find_subscriber(peer);
+    return subscriber == kNone ? 0 : subscribers_[subscriber].weight;
+}
+
 std::uint64_t MatchIndex::hash_of(PeerId peer) const {
     return bus::hash_words(static_cast<std::uint64_t>(peer), 0, seed_);
 }
@@ -136,12 +143,15 @@ std::uint32_t MatchIndex::find_subscription(std::uint32_t subscriber, NodeId nod
     });
 }
 
-std::uint32_t MatchIndex::find_or_add_subscription(std::uint32_t subscriber, NodeId node) {
+std::uint32_t MatchIndex::find_or_add_subscription(std::uint32_t subscriber,
+                                                   NodeId node,
+                                                   std::size_t weight) {
     std::uint32_t subscription = find_subscription(subscriber, node);
     if (subscription == kNone) {
         auto& receivers = tree_.receivers(node);
-        subscription = subscriptions_.add(
-            {subscriber, node, static_cast<std::uint32_t>(receivers.size()), kNone});
+        subscription =
+            subscriptions_.add({subscriber, node, static_cast<std::uint32_t>(receivers.size()),
+                                kNone, static_cast<std::uint32_t>(weight)});
         receivers.push_back({&subscribers_[subscriber], subscription});
         subscription_index_.insert(hash_of(subscriber, node), subscription);
     }
@@ -149,19 +159,23 @@ std::uint32_t MatchIndex::find_or_add_subscription(std::uint32_t subscriber, Nod
 }
 
 /// Ends the subscription with its last instance, and the subscriber with its last rule.
-void MatchIndex::drop_newest_instance(std::uint32_t subscription) {
+std::size_t MatchIndex::drop_newest_instance(std::uint32_t subscription) {
     const std::uint32_t number = subscriptions_[subscription].newest;
     const Instance instance = instances_[number];
     const std::uint32_t subscriber_number = subscriptions_[subscription].subscriber;
     Subscriber& subscriber = subscribers_[subscriber_number];
+    const bool is_last = instance.older_equal == kNone;
+    const std::size_t weight = is_last ? subscriptions_[subscription].weight : 1;
 
+    subscriber.weight -= weight;
     unlink_instance(subscriber, number);
     instances_.remove(number);
     subscriptions_[subscription].newest = instance.older_equal;
-    if (instance.older_equal == kNone) drop_subscription(subscription);
-    if (--subscriber.rules > 0) return;
+    if (is_last) drop_subscription(subscription);
+    if (--subscriber.rules > 0) return weight;
     subscriber_index_.erase(hash_of(subscriber.peer), subscriber_number);
     subscribers_.remove(subscriber_number);
+    return weight;
 }
 
 void MatchIndex::unlink_instance(Subscriber& subscriber, std::uint32_t number) {

@@ -26,6 +26,7 @@ struct MatchSubscriber {
     // Instances of its rules.
     std::uint32_t first = bus::HashIndex::kNone, last = bus::HashIndex::kNone;
     std::uint32_t rules = 0;
+    std::uint64_t weight = 0;
 };
 
 class MatchIndex {
@@ -49,11 +50,12 @@ public:
     [[nodiscard]] bool remove(PeerId peer, const MatchRule& rule);
     /// Returns how many rules the peer had.
     std::size_t remove_all(PeerId peer);
-    /// The newest `most` rules of the peer. True: it has none any more.
+    /// The newest rules of the peer, `most` of their weight or a little more. True: it has none any
+    /// more.
     bool remove_some(PeerId peer, std::size_t most);
     /// Removes rules with this unique name as sender or destination, for it never comes back;
-    /// `most` of them. Appends their peers to `losers`, once for each rule. True: there are no
-    /// more.
+    /// `most` of their weight or a little more. Appends their peers to `losers`, once for each
+    /// rule. True: there are no more.
     bool remove_mentioning_unique(std::string_view unique_name,
                                   std::size_t most,
                                   std::vector<PeerId>& losers);
@@ -72,10 +74,13 @@ public:
     /// In the order of rules_of(); nothing at the end.
     [[nodiscard]] std::optional<MatchRule> next_rule(RuleCursor& cursor) const;
     [[nodiscard]] std::size_t count_of(PeerId peer) const;
+    /// What they count for its account: weight_of() each that differs, one for another of the same.
+    [[nodiscard]] std::size_t weight_of(PeerId peer) const;
     [[nodiscard]] std::size_t size() const { return instances_.size(); }
     [[nodiscard]] bool empty() const { return size() == 0; }
-    /// Steps that find() has looked up so far: its cost, as a number to test.
-    [[nodiscard]] std::uint64_t look_ups() const { return tree_.look_ups(); }
+    /// What find() has looked up so far, and subscriptions that it has found: its cost, as a number
+    /// to bill and to test.
+    [[nodiscard]] std::uint64_t look_ups() const { return tree_.look_ups() + found_; }
     /// Nodes of the tree: what distinct conditions cost in memory.
     [[nodiscard]] std::size_t node_count() const { return tree_.size(); }
 
@@ -88,6 +93,7 @@ private:
         NodeId node = kNone;
         std::uint32_t position = 0;    // among the node's receivers
         std::uint32_t newest = kNone;  // instance
+        std::uint32_t weight = 1;
     };
     /// One AddMatch.
     struct Instance {
@@ -102,8 +108,11 @@ private:
     [[nodiscard]] std::uint32_t find_subscriber(PeerId peer) const;
     std::uint32_t find_or_add_subscriber(PeerId peer);
     [[nodiscard]] std::uint32_t find_subscription(std::uint32_t subscriber, NodeId node) const;
-    std::uint32_t find_or_add_subscription(std::uint32_t subscriber, NodeId node);
-    void drop_newest_instance(std::uint32_t subscription);
+    std::uint32_t find_or_add_subscription(std::uint32_t subscriber,
+                                           NodeId node,
+                                           std::size_t weight);
+    /// Returns its weight.
+    std::size_t drop_newest_instance(std::uint32_t subscription);
     void drop_subscription(std::uint32_t subscription);
     void unlink_instance(Subscriber& subscriber, std::uint32_t number);
 
@@ -118,6 +127,7 @@ private:
     std::vector<const MatchTree::Receivers*>
         matching_;  // of the find() under way; kept for its memory
     std::uint64_t turn_ = 0;
+    std::uint64_t found_ = 0;
 };
 
 }  // namespace buzon::broker

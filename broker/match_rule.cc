@@ -308,6 +308,19 @@ std::string to_text(const MatchRule& rule) {
     return text;
 }
 
+std::size_t MatchRule::condition_count() const {
+    std::size_t count = arguments.size();
+    for (const std::string* text : {&interface, &member, &path, &sender, &destination})
+        count += text->empty() ? 0U : 1U;
+    return count;
+}
+
+std::size_t weight_of(const MatchRule& rule) {
+    constexpr std::size_t kConditionsOfOne = 3;
+    const std::size_t conditions = rule.condition_count();
+    return conditions <= kConditionsOfOne ? 1 : 1 + (conditions - 2) * 2 / 3;
+}
+
 bool MatchRule::matches(const MatchSubject& subject) const {
     if (subject.is_unicast() && !eavesdrop) return false;
     if (type && static_cast<std::uint8_t>(*type) != subject.type) return false;

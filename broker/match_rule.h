@@ -61,8 +61,14 @@ struct MatchRule {
     std::vector<ArgumentCondition> arguments;
 
     [[nodiscard]] bool matches(const MatchSubject& subject) const;
+    /// Of those that a step of MatchTree stands for: all but the type and `eavesdrop`.
+    [[nodiscard]] std::size_t condition_count() const;
     friend bool operator==(const MatchRule&, const MatchRule&) = default;
 };
+
+/// What a rule counts in the account of its owner: one for each 300 bytes that it may take up, of
+/// which each condition takes 200, and a rule with three conditions or fewer one.
+[[nodiscard]] std::size_t weight_of(const MatchRule& rule);
 
 bus::Result<MatchRule, MatchRuleError> parse_match_rule(std::string_view text);
 

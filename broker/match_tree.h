@@ -62,8 +62,8 @@ public:
 
     /// Whether any rule could match a unicast message.
     [[nodiscard]] bool has_eavesdroppers() const;
-    /// How many steps all searches so far have looked up: their cost, as a number to test.
-    [[nodiscard]] std::uint64_t look_ups() const { return look_ups_; }
+    /// How many steps and texts all searches so far have looked up: what they cost.
+    [[nodiscard]] std::uint64_t look_ups() const { return look_ups_ + candidates_.look_ups(); }
     /// Without the roots, which are always there.
     [[nodiscard]] std::size_t size() const { return nodes_.size() - kRootCount; }
     /// Texts that rules compare with.

@@ -21,11 +21,13 @@ constexpr std::uint64_t kMostBusBytes = 1024 * kMebibyte;
 constexpr std::uint64_t kPockets = 2048;
 constexpr std::uint64_t kPocketBytes = 32 * 1024;
 
-// A rule or a name takes up some 300 bytes, an awaited reply 100: 150 MiB each, or 100.
+// A name takes up some 300 bytes, an awaited reply 100: 150 MiB, or 100. So does a rule of few
+// conditions, or a part of one that has many (weight_of() in match_rule.h).
 constexpr std::uint64_t kMatchRules = std::uint64_t{1} << 19;
 constexpr std::uint64_t kNames = std::uint64_t{1} << 19;
 constexpr std::uint64_t kPendingReplies = std::uint64_t{1} << 20;
-constexpr std::uint64_t kPocketPieces = 16;
+constexpr std::uint64_t kPocketNames = 16;
+constexpr std::uint64_t kPocketRules = 32;
 // What a client with many calls in flight awaits while the machine is busy for a moment.
 constexpr std::uint64_t kPocketReplies = 256;
 constexpr std::uint64_t kWaitingCalls = std::uint64_t{1} << 16;
@@ -101,8 +103,8 @@ QuotaLimits quota_limits(const policy::Limits& limits,
     quota.pool(Resource::Bytes) =
         with_pockets(bus_bytes(limits), kPocketBytes, longest_message(limits));
     quota.pool(Resource::Descriptors) = descriptors(limits, usable);
-    quota.pool(Resource::MatchRules) = with_pockets(kMatchRules, kPocketPieces, 0);
-    quota.pool(Resource::Names) = with_pockets(kNames, kPocketPieces, 0);
+    quota.pool(Resource::MatchRules) = with_pockets(kMatchRules, kPocketRules, 0);
+    quota.pool(Resource::Names) = with_pockets(kNames, kPocketNames, 0);
     quota.pool(Resource::PendingReplies) = with_pockets(kPendingReplies, kPocketReplies, 0);
     quota.pool(Resource::Activations) = with_pockets(limits.max_pending_service_starts, 1, 0);
     quota.pool(Resource::WaitingCalls) = with_pockets(kWaitingCalls, 1, 0);
