@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Frees the blocks of very long messages over several turns of the loop, none of which sleeps.
+// Frees the blocks of long messages and queues over several turns of the loop, none of which
+// sleeps.
 // Lifetime: dies after all who may hold blocks of the pool, and before the pool.
 #pragma once
 

@@ -237,6 +237,8 @@ void Broker::remove(Peer& peer) {
     if (was_monitor) state_.monitor_matches.remove_all(peer.id());
     if (was_active) {
         departures_.begin(std::move(released));
+    } else if (was_monitor) {
+        departures_.begin_with_queue(std::move(released));
     } else {
         state_.loop.dispose_later(std::move(released));
     }

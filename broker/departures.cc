@@ -21,9 +21,18 @@ constexpr auto kRetryInterval = std::chrono::milliseconds(20);
 }  // namespace
 
 void Departures::begin(std::unique_ptr<Peer> peer) {
+    begin_at(std::move(peer), Departure::Phase::Rules);
+}
+
+void Departures::begin_with_queue(std::unique_ptr<Peer> peer) {
+    begin_at(std::move(peer), Departure::Phase::Queue);
+}
+
+void Departures::begin_at(std::unique_ptr<Peer> peer, Departure::Phase first) {
     const PeerId id = peer->id();
     const bool is_much = state_.count_left_behind_by(id) > kAtOnce;
-    const auto place = leaving_.emplace(id, std::make_unique<Departure>(*this, std::move(peer)));
+    const auto place =
+        leaving_.emplace(id, std::make_unique<Departure>(*this, std::move(peer), first));
     const std::uint64_t before = delivery_.work();
     const bool is_done = !is_much && place.first->second->hurry();
     place.first->second->peer().charge_turn(static_cast<std::size_t>(delivery_.work() - before));
@@ -58,35 +67,39 @@ bool Departures::answer_for(const Peer& callee, std::size_t most) {
     });
 }
 
-Departures::Departure::Departure(Departures& departures, std::unique_ptr<Peer> peer)
+Departures::Departure::Departure(Departures& departures, std::unique_ptr<Peer> peer, Phase first)
     : TurnTaker(&peer->turns()),
       departures_(departures),
       peer_(std::move(peer)),
+      phase_(first),
       retry_(departures.state_.loop, [this] { start(); }) {}
 
 bool Departures::Departure::go_on(std::size_t most) {
     const Delivery::Farewell farewell(departures_.delivery_, *peer_);
     switch (phase_) {
-        case Phase::Rules: withdraw_rules(most); return false;
-        case Phase::Places: leave_queues(most); return false;
-        case Phase::Names: withdraw_names(most); return false;
-        case Phase::Calls: forget_calls(most); return false;
-        case Phase::Replies: answer_callers(most); return false;
-        case Phase::Mentions: return withdraw_mentions(most);
+        case Phase::Rules: withdraw_rules(most); break;
+        case Phase::Places: leave_queues(most); break;
+        case Phase::Names: withdraw_names(most); break;
+        case Phase::Calls: forget_calls(most); break;
+        case Phase::Replies: answer_callers(most); break;
+        case Phase::Mentions: withdraw_mentions(most); break;
+        case Phase::Queue: empty_queue(most); break;
+        case Phase::Gone: break;
     }
-    return true;
+    return phase_ == Phase::Gone;
 }
 
 bool Departures::Departure::hurry() {
-    while (phase_ != Phase::Mentions)
+    while (phase_ < Phase::Mentions)
         (void)go_on(std::numeric_limits<std::size_t>::max());
-    return go_on(kAtOnce);
+    if (phase_ == Phase::Mentions) (void)go_on(kAtOnce);
+    return phase_ == Phase::Queue && go_on(kAtOnce);
 }
 
 void Departures::Departure::withdraw_rules(std::size_t most) {
     BusState& state = departures_.state_;
     const bool is_last = state.matches.remove_some(peer_->id(), most);
-    peer_->holdings().lower(Resource::MatchRules, state.matches.count_of(peer_->id()));
+    peer_->holdings().lower(Resource::MatchRules, state.matches.weight_of(peer_->id()));
     if (!is_last) return;
     next_place_ = state.names.newest_of(peer_->id());
     phase_ = Phase::Places;
@@ -132,16 +145,20 @@ void Departures::Departure::answer_callers(std::size_t most) {
 }
 
 /// Those that are added meanwhile may stay, as those that come later; else it might never end.
-bool Departures::Departure::withdraw_mentions(std::size_t most) {
+void Departures::Departure::withdraw_mentions(std::size_t most) {
     MatchIndex& matches = departures_.state_.matches;
     std::vector<PeerId> losers;
     const bool is_last = matches.remove_mentioning_unique(peer_->unique_name(),
                                                           std::min(most, mentions_left_), losers);
     for (const PeerId id : losers)
         if (Peer* const loser = departures_.find(id))
-            loser->holdings().lower(Resource::MatchRules, matches.count_of(id));
+            loser->holdings().lower(Resource::MatchRules, matches.weight_of(id));
     mentions_left_ -= losers.size();
-    return is_last || mentions_left_ == 0;
+    if (is_last || mentions_left_ == 0) phase_ = Phase::Queue;
+}
+
+void Departures::Departure::empty_queue(std::size_t most) {
+    if (peer_->port().close_in_parts(most)) phase_ = Phase::Gone;
 }
 
 bool Departures::Departure::may_go_on() {

@@ -23,8 +23,8 @@ namespace buzon::broker {
 
 class Departures {
 public:
-    /// Of rules, names and awaited replies together, and of rules of others: what is withdrawn at
-    /// once.
+    /// Of rules, names and awaited replies together, of rules of others, and of what is queued:
+    /// what is withdrawn at once.
     static constexpr std::size_t kAtOnce = 256;
 
     Departures(BusState& state, Delivery& delivery, NameSignals& name_signals, FairTurns& turns)
@@ -32,6 +32,8 @@ public:
 
     /// `peer` has retired and was active until then.
     void begin(std::unique_ptr<Peer> peer);
+    /// The same for one that was a monitor, and has left nothing behind but its queue.
+    void begin_with_queue(std::unique_ptr<Peer> peer);
     /// Each call to `callee` that waits for a reply gets an error; of `most` of them. False: there
     /// are more.
     bool answer_for(const Peer& callee, std::size_t most);
@@ -47,7 +49,20 @@ public:
 private:
     class Departure final : public bus::Disposable, private TurnTaker {
     public:
-        Departure(Departures& departures, std::unique_ptr<Peer> peer);
+        /// Places before names: of many who leave at once, none shall inherit what another owned.
+        /// What others can make as much as they like comes when nobody waits for the rest.
+        enum class Phase : std::uint8_t {
+            Rules,
+            Places,
+            Names,
+            Calls,
+            Replies,
+            Mentions,
+            Queue,
+            Gone
+        };
+
+        Departure(Departures& departures, std::unique_ptr<Peer> peer, Phase first);
         Departure(const Departure&) = delete;
         Departure& operator=(const Departure&) = delete;
         Departure(Departure&&) = delete;
@@ -55,7 +70,7 @@ private:
         ~Departure() override { FairTurns::leave(*this); }
 
         void start() { departures_.turns_.wait(*this); }
-        /// All at once; of rules of others, which nobody counts, some. True: nothing is left.
+        /// All at once; of rules of others and of the queue, some. True: nothing is left.
         bool hurry();
         /// Withdraws some `most` pieces. True: nothing is left.
         bool go_on(std::size_t most);
@@ -65,27 +80,25 @@ private:
         /// What the driver has to say when the names go has room on the bus, or has waited long
         /// enough for that.
         [[nodiscard]] bool may_go_on();
-        /// Places before names: of many who leave at once, none shall inherit what another owned.
-        /// What others can make as much as they like comes when nobody waits for the rest.
-        enum class Phase : std::uint8_t { Rules, Places, Names, Calls, Replies, Mentions };
-
         Turn take_turn(std::size_t budget) override;
         void withdraw_rules(std::size_t most);
         void leave_queues(std::size_t most);
         void withdraw_names(std::size_t most);
         void forget_calls(std::size_t most);
         void answer_callers(std::size_t most);
-        bool withdraw_mentions(std::size_t most);
+        void withdraw_mentions(std::size_t most);
+        void empty_queue(std::size_t most);
 
         Departures& departures_;
         std::unique_ptr<Peer> peer_;
         std::optional<std::string> next_place_;  // or a name: what is looked at next
-        Phase phase_ = Phase::Rules;
+        Phase phase_;
         std::size_t mentions_left_ = 0;  // at most
         std::optional<bus::TimePoint> waits_since_;
         bus::Timer retry_;
     };
 
+    void begin_at(std::unique_ptr<Peer> peer, Departure::Phase first);
     void finish(PeerId id);
     /// One who is there, or is leaving, too; null where it is neither.
     [[nodiscard]] Peer* find(PeerId id) const;

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <span>
 #include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -66,7 +67,7 @@ void Peer::retire() {
 
 void Peer::on_ready(std::uint32_t events) {
     if (events & EPOLLOUT) port_.on_writable();
-    if ((events & (EPOLLHUP | EPOLLERR)) && !input_.has_hung_up()) {
+    if ((events & (EPOLLHUP | EPOLLERR)) && !std::exchange(is_other_side_gone_, true)) {
         input_.on_hang_up();
         environment_.handler.on_other_side_gone(*this);
     }
@@ -131,10 +132,10 @@ void Peer::on_port_unblocked() {
 void Peer::on_port_failed(int error) {
     port_.close();
     write_blocked_ = false;
-    // The other side has closed or is gone: what it sent before is still routed, and the end of the
-    // stream comes behind it.
+    // The other side has closed, is gone, or reads no more: what it sent before is still routed.
     if (error == EPIPE || error == ECONNRESET) {
         update_interest();
+        input_.on_hang_up();
     } else {
         input_.fail(error);
     }

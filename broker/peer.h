@@ -194,6 +194,7 @@ private:
     Stage stage_ = Stage::Authenticating;
     bool accepts_descriptors_ = false;
     bool write_blocked_ = false;
+    bool is_other_side_gone_ = false;
 };
 
 }  // namespace buzon::broker

@@ -49,7 +49,7 @@ PeerInput::PeerInput(const InputEnvironment& environment,
       payer_(account.payer()),
       user_(*account.account().parent()->parent()) {
     auth_timer_ = std::make_unique<bus::Timer>(environment_.loop, [this] {
-        owner_.on_violation(
+        end_later(
             fmt::format("Connection has not authenticated soon enough, closing it "
                         "(auth_timeout={}ms)",
                         environment_.limits.auth_timeout.count()));
@@ -65,7 +65,9 @@ void PeerInput::on_readable() {
 
 void PeerInput::on_hang_up() {
     hung_up_ = true;
+    readable_ = true;
     open(Gate::InFlight);
+    if (!stopped_ && is_open()) environment_.turns.wait(*this);
 }
 
 void PeerInput::end_later(std::string reason) {
@@ -131,7 +133,9 @@ bool PeerInput::has_work() const {
 
 void PeerInput::read() {
     const auto status = buffer_.fill(socket_, stream_limits());
-    if (!status || *status == bus::ReadStatus::EndOfStream) {
+    // Who only reads no more may leave its writing side open, and says nothing.
+    const bool is_at_end = status && *status != bus::ReadStatus::Data && hung_up_;
+    if (!status || is_at_end || *status == bus::ReadStatus::EndOfStream) {
         turn_cost_ += kCostOfEnd;
         owner_.on_hang_up();
     } else if (*status == bus::ReadStatus::Data) {
@@ -306,7 +310,7 @@ void PeerInput::watch_descriptors() {
                                     environment_.limits.pending_fd_timeout);
             return;
         }
-        owner_.on_violation(
+        end_later(
             fmt::format("sent file descriptors without their message "
                         "(pending_fd_timeout={}ms)",
                         environment_.limits.pending_fd_timeout.count()));
@@ -336,14 +340,14 @@ void PeerInput::on_half_message_overdue() {
     if (environment_.loop.now() < due) {
         half_message_timer_->arm(due);
     } else if (half_message_.is_too_slow(bytes, timeout, environment_.loop.now())) {
-        owner_.on_violation(fmt::format(
+        end_later(fmt::format(
             "did not end a message within {} ms (message_timeout={}ms, and a second for each {} "
             "bytes)",
             MessageDeadline::allowed(bytes, timeout).count(), timeout.count(),
             MessageDeadline::kSlowestBytesPerSecond));
     } else {
-        owner_.on_violation(fmt::format(
-            "sent a part of a message and then nothing (message_timeout={}ms)", timeout.count()));
+        end_later(fmt::format("sent a part of a message and then nothing (message_timeout={}ms)",
+                              timeout.count()));
     }
 }
 

@@ -21,6 +21,8 @@ constexpr auto kRetryInterval = std::chrono::milliseconds(10);
 constexpr std::size_t kMostWrittenAtOnce = std::size_t{512} << 10;
 // An entry that grew without end would give back its charge too late.
 constexpr std::uint32_t kMaxMessagesPerEntry = 64;
+// Pieces of a queue; what is more is forgotten in parts.
+constexpr std::size_t kClosedAtOnce = 256;
 
 }  // namespace
 
@@ -126,9 +128,20 @@ std::int64_t Port::position_of_reader() const {
     return static_cast<std::int64_t>(buffer_.sent()) - bus::unread_by_peer(socket_);
 }
 
-bool Port::holds_messages_of(const InFlight& payer) const {
-    return std::any_of(entries_.begin(), entries_.end(),
-                       [&payer](const Entry& entry) { return entry.charge.is_of(payer); });
+std::uint64_t Port::bytes_of(const InFlight& payer) const {
+    std::uint64_t sum = 0;
+    for_each_held([&](const InFlight& each, std::uint64_t bytes, std::uint64_t) {
+        if (&each == &payer) sum += bytes;
+    });
+    return sum;
+}
+
+std::uint64_t Port::bytes_of(const Account& principal) const {
+    std::uint64_t sum = 0;
+    for_each_held([&](const InFlight& each, std::uint64_t bytes, std::uint64_t) {
+        if (each.payer()->account().parent() == &principal) sum += bytes;
+    });
+    return sum;
 }
 
 std::string Port::verify() const {
@@ -167,14 +180,34 @@ void Port::push_bytes(std::span<const std::byte> bytes) {
 }
 
 void Port::close() {
+    stop();
+    if (piece_count() <= kClosedAtOnce) forget_queued();
+}
+
+void Port::stop() {
     closed_ = true;
     forget_schedule();
     retry_.reset();
+}
+
+void Port::forget_queued() {
     buffer_.clear();
     queued_messages_ = queued_descriptors_ = 0;
     // A charge given back may wake its payer, who may look at this port.
     const auto dropped = std::move(entries_);
     entries_.clear();
+}
+
+/// Its bytes before its charges: what is held is charged.
+bool Port::close_in_parts(std::size_t most) {
+    stop();
+    if (!buffer_.discard_some(most)) return false;
+    for (; most > 0 && !entries_.empty(); --most)
+        release_first();
+    if (!entries_.empty()) return false;
+    forget_queued();
+    owner_.on_port_drained();
+    return true;
 }
 
 void Port::schedule_write() {
@@ -211,14 +244,17 @@ void Port::flush() {
 }
 
 void Port::release_sent() {
-    while (!entries_.empty() && entries_.front().end <= buffer_.sent()) {
-        // A charge given back may wake its payer, who may look at this port.
-        const Entry given_back = std::move(entries_.front());
-        entries_.pop_front();
-        first_begin_ = given_back.end;
-        queued_messages_ -= given_back.charge.messages();
-        queued_descriptors_ -= given_back.charge.descriptors();
-    }
+    while (!entries_.empty() && entries_.front().end <= buffer_.sent())
+        release_first();
+}
+
+void Port::release_first() {
+    // A charge given back may wake its payer, who may look at this port.
+    const Entry given_back = std::move(entries_.front());
+    entries_.pop_front();
+    first_begin_ = given_back.end;
+    queued_messages_ -= given_back.charge.messages();
+    queued_descriptors_ -= given_back.charge.descriptors();
 }
 
 }  // namespace buzon::broker

@@ -92,8 +92,15 @@ public:
     [[nodiscard]] std::string describe_fullness() const;
     /// Bytes of the auth dialogue, charged to nobody: bounded there.
     void push_bytes(std::span<const std::byte> bytes);
-    /// Forgets what is queued and whatever comes from now on.
+    /// Forgets whatever comes from now on, and what is queued; but if that is much it stays until
+    /// close_in_parts() or the end.
     void close();
+    /// The same, of `most` pieces at a time. True: nothing is left.
+    bool close_in_parts(std::size_t most);
+    /// What it would take to close().
+    [[nodiscard]] std::size_t piece_count() const {
+        return buffer_.piece_count() + entries_.size();
+    }
     /// The socket, which had been full, takes something again.
     void on_writable() { writes_.put_off(*this); }
     /// Writes now what the socket takes.
@@ -114,7 +121,9 @@ public:
     /// milliseconds ago.
     [[nodiscard]] bus::Duration lagging_for() const;
     [[nodiscard]] const PortShares& shares() const { return shares_; }
-    [[nodiscard]] bool holds_messages_of(const InFlight& payer) const;
+    /// How much it has of one sender, or of a program. Takes a step for each entry.
+    [[nodiscard]] std::uint64_t bytes_of(const InFlight& payer) const;
+    [[nodiscard]] std::uint64_t bytes_of(const Account& principal) const;
     /// What is queued, by the positions in the stream and not by charges, until the last byte of
     /// what is charged together has left: `visit(const InFlight& payer, bytes, descriptors)`.
     template <typename Visitor>
@@ -148,8 +157,11 @@ private:
                 const bus::Ref<InFlight>& payer,
                 PortCharge place);
 
+    void stop();
+    void forget_queued();
     void schedule_write();
     void release_sent();
+    void release_first();
     void note_paces() const;
     /// Where in the stream the other side has come to.
     [[nodiscard]] std::int64_t position_of_reader() const;

@@ -131,6 +131,14 @@ void SendBuffer::clear() {
     room_ = room_end_ = nullptr;
 }
 
+bool SendBuffer::discard_some(std::size_t most) {
+    for (; most > 0 && piece_count() > 0; --most)
+        segments_[first_++] = {};
+    if (piece_count() > 0) return false;
+    clear();
+    return true;
+}
+
 std::size_t SendBuffer::queued_descriptors() const {
     std::size_t count = 0;
     for (const Segment& segment : segments_)

@@ -45,6 +45,10 @@ public:
 
     /// Drops all that is queued.
     void clear();
+    /// Drops `most` of the pieces that are queued; nothing may be appended or written any more.
+    /// False: there are more.
+    bool discard_some(std::size_t most);
+    [[nodiscard]] std::size_t piece_count() const { return segments_.size() - first_; }
 
     [[nodiscard]] bool empty() const { return appended_ == sent_; }
     [[nodiscard]] std::size_t queued_bytes() const { return appended_ - sent_; }

@@ -57,10 +57,10 @@ public:
     Ref<Block> take(std::size_t bytes);
     /// The same where running out is to be expected: null.
     Ref<Block> try_take(std::size_t bytes);
-    /// From now on blocks too long to be kept are freed by free_some() alone, and `on_garbage` is
-    /// called when there is something for it.
+    /// From now on blocks of 16 KiB or more that are not kept are freed by free_some() alone, and
+    /// `on_garbage` is called when there is something for it.
     void free_in_parts(std::function<void()> on_garbage) { on_garbage_ = std::move(on_garbage); }
-    /// Frees a part of what is to be freed, in a fraction of a millisecond. True: there is more.
+    /// Frees a part of what is to be freed, in about a millisecond. True: there is more.
     bool free_some();
     [[nodiscard]] std::size_t kept_bytes() const { return kept_bytes_; }
     [[nodiscard]] std::size_t blocks_in_use() const { return blocks_in_use_; }
@@ -68,6 +68,7 @@ public:
 private:
     friend class Block;
     void give_back(Block* block);
+    void drop(Block* block);
 
     static constexpr std::size_t kSmallestBytes = 4096;
     static constexpr std::size_t kClasses = 12;  // 4 KiB … 8 MiB; larger ones are not kept
@@ -75,6 +76,7 @@ private:
 
     std::array<std::vector<Block*>, kClasses> kept_;
     std::vector<Block*> garbage_;
+    std::size_t garbage_bytes_ = 0;
     std::function<void()> on_garbage_;
     std::size_t kept_bytes_ = 0;
     std::size_t blocks_in_use_ = 0;

@@ -231,6 +231,52 @@ TEST_F(Leaving, EveryoneWhoWaitsForItGetsAnAnswer) {
     EXPECT_LT(held(Resource::PendingReplies), Holdings::kMostRepliesAhead);
 }
 
+TEST_F(Leaving, WhoReadsNoMoreGoesWhenSomethingIsSentToIt) {
+    leaver_.call("RequestName", "su", name(1));
+    leaver_.take_all();
+    leaver_.shut_down_reading();
+    const auto serial = watcher_.call_peer(leaver_.name(), "are you there?");
+    const Received answer = watcher_.next_reply();
+    EXPECT_EQ(answer.reply_serial, serial);
+    EXPECT_EQ(answer.error_name, bus::error_name::kNoReply);
+    EXPECT_EQ(bus_.state().peers.find(leaver_.name()), nullptr);
+    EXPECT_EQ(bus_.state().names.size(), 0U);
+}
+
+TEST_F(Leaving, WhoReadsNoMoreIsHeardBefore) {
+    leaver_.shut_down_reading();
+    leaver_.call_peer(watcher_.name(), "the last", bus::kFlagNoReplyExpected);
+    watcher_.call_peer(leaver_.name(), "are you there?");
+    bool is_heard = false;
+    for (const Received& each : watcher_.take_all())
+        is_heard = is_heard || each.text() == "the last";
+    EXPECT_TRUE(is_heard);
+}
+
+/// One who reads nothing goes, and two have sent to it by turns: each message is charged alone.
+TEST_F(Leaving, WhatIsQueuedIsGivenBackOverSeveralTurns) {
+    constexpr int kMessages = 10'000;
+    RawClient other = RawClient::on(bus_);
+    for (int i = 0; i < kMessages; ++i) {
+        (i % 2 == 0 ? other : watcher_)
+            .call_peer(leaver_.name(), "text", bus::kFlagNoReplyExpected);
+        bus_.settle();
+    }
+    const std::uint64_t queued = held(Resource::Bytes);
+    ASSERT_GT(queued, kMessages / 2U * 100U);
+    leaver_.close();
+    int parts = 0;
+    for (std::uint64_t left = queued; left > 0; ++parts) {
+        ASSERT_LT(parts, kMessages);
+        bus_.turn();
+        EXPECT_GE(left, held(Resource::Bytes));
+        EXPECT_LT(left - held(Resource::Bytes), queued / 2);
+        left = held(Resource::Bytes);
+    }
+    EXPECT_GT(parts, 2);
+    EXPECT_EQ(bus_.state().peers.find(leaver_.name()), nullptr);
+}
+
 /// Listeners that read nothing while somebody with many names goes.
 class LeavingUnheard : public testing::Test {
 protected:

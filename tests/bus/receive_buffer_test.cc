@@ -312,6 +312,26 @@ TEST(BlockPool, FreesLongBlocksInPartsWhereSomebodySeesToIt) {
     EXPECT_FALSE(pool.free_some());
 }
 
+TEST(BlockPool, FreesManyBlocksInPartsAsWell) {
+    constexpr std::size_t kBlock = std::size_t{64} << 10;
+    constexpr std::size_t kBlocks = 2000;
+    BlockPool pool;
+    int told = 0;
+    pool.free_in_parts([&told] { ++told; });
+    {
+        std::vector<Ref<Block>> blocks;
+        while (blocks.size() < kBlocks)
+            blocks.push_back(pool.take(kBlock));
+    }
+    EXPECT_GT(told, 0);
+    EXPECT_GT(pool.kept_bytes(), 0U);
+    int parts = 1;
+    while (pool.free_some())
+        ++parts;
+    EXPECT_GT(parts, 16);
+    EXPECT_EQ(pool.blocks_in_use(), 0U);
+}
+
 TEST_F(Stream, TellsTheEndOfTheStream) {
     theirs_.reset();
     const auto status = buffer_.fill(ours_.get(), limits_);

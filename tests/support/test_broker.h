@@ -327,6 +327,7 @@ public:
         return closed_;
     }
     void close() { socket_.reset(); }
+    void shut_down_reading() { ::shutdown(socket_.get(), SHUT_RD); }
     [[nodiscard]] const std::string& name() const { return name_; }
     [[nodiscard]] int socket() const { return socket_.get(); }
 
