@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/admission.h"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -188,16 +189,57 @@ std::optional<Admitted> Admission::say_beyond_account(const bus::OutgoingMessage
     return Admitted::Queued;
 }
 
+bool Admission::reserve_list(const Peer& sender,
+                             const Audience& audience,
+                             std::optional<InFlightCharge>& list) const {
+    const std::size_t receivers = audience.receivers().size();
+    if (receivers <= HeldMessage::kShortList) return true;
+    if (held_.holds_whole(sender.id())) return false;
+    const std::size_t bytes = HeldMessage::list_bytes(receivers);
+    if (sender.in_flight()->try_add(bytes, 0)) return false;
+    list.emplace(sender.in_flight(), bytes, 0);
+    return true;
+}
+
+/// Each of a thousand senders would have a list of a thousand receivers, when their account is full
+/// before the first copy has been made.
+void Admission::keep_whole(const bus::OutgoingMessage& message, Peer& sender, Audience& audience) {
+    audience.note_account_full();
+    Room wanted = Room::of(message);
+    wanted.bytes += HeldMessage::list_bytes(audience.receivers().size());
+    throttle_.hold_for_bus(sender, wanted);
+    if (do_most_keep_up(audience.subscribers())) throttle_.ask_again_soon(sender);
+    HeldMessage held(message, HeldKind::Whole, {}, {});
+    held.charge_to(sender.in_flight());
+    held_.keep(sender.id(), std::move(held));
+}
+
+/// Those with most of it first, and no more than it takes to give back half of what the program of
+/// `sender` has: who has paused, and has little of it, is not in the way.
 std::vector<PeerId> Admission::those_who_stay_behind(const Peer& sender, Audience& audience) const {
-    std::vector<PeerId> behind;
-    if (!audience.is_account_full() || !do_most_keep_up(audience.subscribers())) return behind;
+    if (!audience.is_account_full()) return {};
+    const bool do_most = do_most_keep_up(audience.subscribers());
+    std::vector<std::pair<std::uint64_t, PeerId>> lagging;
+    std::uint64_t all = 0;
     for (const PeerId id : audience.receivers()) {
         const Peer* const receiver = state_.peers.find(id);
-        if (!receiver) continue;
-        const Port& port = receiver->port();
-        if (stays_behind(glance_at(*receiver), outranks(sender, *receiver)) &&
-            port.holds_messages_of(*sender.in_flight()))
-            behind.push_back(id);
+        if (!receiver || receiver->is_ending()) continue;
+        const bool is_lesser = outranks(sender, *receiver);
+        if (!do_most && !is_lesser) continue;
+        if (!stays_behind(glance_at(*receiver), is_lesser)) continue;
+        const std::uint64_t bytes = receiver->port().bytes_of(*principal_of(sender));
+        if (bytes > 0) lagging.emplace_back(bytes, id);
+        all += bytes;
+    }
+    const std::uint64_t half = principal_of(sender)->held(Resource::Bytes) / 2;
+    if (all < half) return {};
+    std::sort(lagging.rbegin(), lagging.rend());
+    std::vector<PeerId> behind;
+    std::uint64_t given_back = 0;
+    for (const auto& [bytes, id] : lagging) {
+        if (given_back >= half) break;
+        behind.push_back(id);
+        given_back += bytes;
     }
     return behind;
 }
@@ -285,7 +327,6 @@ Admitted Admission::resolve(const bus::OutgoingMessage& message,
         case Remedy::ReplaceReply: return Admitted::ReplyRefused;
         case Remedy::ThrottleSender:
             return hold(message, sender, receiver, {congestion.exhausted, congestion.use}, author);
-        case Remedy::AwaitReceiver:
         case Remedy::AwaitOthers: {
             const Lack lack{congestion.exhausted, congestion.use};
             const auto held = hold(message, sender, receiver, lack, author);
@@ -361,14 +402,19 @@ std::vector<HeldMessage> Admission::take_held(const Peer& sender) {
 
 void Admission::forget(const Peer& sender) {
     if (!sender.has_id()) return;
-    for (const HeldMessage& held : held_.take(sender.id())) {
-        ++state_.counts.dropped_messages;
-        state_.log.warning(bus::LogKind{"dropped messages"}, sender.log_party(),
-                           "Dropped a message of {} ({}), {} bytes, for which {} receivers have "
-                           "had no room: its sender has been disconnected",
-                           sender.unique_name(), sender.describe(), held.message().size(),
-                           held.waiting().size());
-    }
+    for (const HeldMessage& held : held_.take(sender.id()))
+        report_dropped(sender, held);
+}
+
+void Admission::report_dropped(const Peer& sender, const HeldMessage& held) {
+    ++state_.counts.dropped_messages;
+    state_.log.warning(bus::LogKind{"dropped messages"}, sender.log_party(),
+                       "Dropped a message of {} ({}), {} bytes, for which {} had no room: its "
+                       "sender has been disconnected",
+                       sender.unique_name(), sender.describe(), held.message().size(),
+                       held.kind() == HeldKind::Whole
+                           ? "its program has"
+                           : fmt::format("{} receivers have", held.waiting().size()));
 }
 
 bool Admission::outranks(const Peer& sender, const Peer& receiver) const {

@@ -80,6 +80,13 @@ public:
                   Peer* cause,
                   Peer& receiver,
                   Audience& audience);
+    /// Before a broadcast begins: that it can be kept for all of a large audience is charged to
+    /// `sender` in advance. False: there is no room for that, or it has to wait behind another.
+    [[nodiscard]] bool reserve_list(const Peer& sender,
+                                    const Audience& audience,
+                                    std::optional<InFlightCharge>& list) const;
+    /// A broadcast that can't begin: it is tried again as a whole.
+    void keep_whole(const bus::OutgoingMessage& message, Peer& sender, Audience& audience);
     /// When all copies have been asked for: who is to be disconnected because `sender` may have no
     /// more on the bus, while most of the audience keep up.
     [[nodiscard]] std::vector<PeerId> those_who_stay_behind(const Peer& sender,
@@ -103,6 +110,8 @@ public:
     void give_up_on(const Peer& receiver) { throttle_.forget(receiver); }
     /// It is gone, and what is still held of it with it; the log says so.
     void forget(const Peer& sender);
+    /// The same of what somebody has taken.
+    void report_dropped(const Peer& sender, const HeldMessage& held);
 
     /// What the driver says to `receiver` because of what `cause`, who pays, has done.
     void tell(const bus::OutgoingMessage& message, Peer& cause, Peer& receiver);

@@ -91,6 +91,7 @@ public:
 
     [[nodiscard]] const BusState& state() const { return state_; }
     [[nodiscard]] const Throttle& throttle() const { return throttle_; }
+    [[nodiscard]] const HeldMessages& held_messages() const { return admission_.held(); }
     /// Connections that are not read yet: see WaitingRoom.
     [[nodiscard]] std::size_t waiting_count() const {
         return waiting_room_.size() + waiting_room_.too_fast().size();

@@ -19,6 +19,8 @@ constexpr std::size_t kCostPerCopy = 64;
 constexpr std::size_t kCopyDiscount = 8;
 // What it costs to find no room: the socket is asked, and how long it has taken nothing.
 constexpr std::size_t kCostOfNoRoom = 512;
+// To find out who has asked for a message: rules can be made that are all looked at for each.
+constexpr std::size_t kCostPerLookUp = 32;
 
 /// A message and its route in the form that match rules are tested against.
 class Subject {
@@ -54,13 +56,22 @@ private:
 
 void Delivery::capture(const bus::OutgoingMessage& message, const Route& route) {
     if (state_.monitor_matches.size() == 0) return;
-    const Subject subject(state_, message, route);
     auto monitors = std::exchange(monitors_, {});
-    monitors.clear();
-    state_.monitor_matches.find(subject.get(), monitors);
+    find_receivers(state_.monitor_matches, message, route, monitors);
     for (const PeerId id : monitors)
         if (Peer* monitor = state_.peers.find_monitor(id)) deliver_to_monitor(message, *monitor);
     monitors_ = std::move(monitors);
+}
+
+void Delivery::find_receivers(MatchIndex& rules,
+                              const bus::OutgoingMessage& message,
+                              const Route& route,
+                              std::vector<PeerId>& receivers) {
+    const Subject subject(state_, message, route);
+    receivers.clear();
+    const std::uint64_t before = rules.look_ups();
+    rules.find(subject.get(), receivers);
+    charge_work((rules.look_ups() - before) * kCostPerLookUp);
 }
 
 void Delivery::deliver_to_monitor(const bus::OutgoingMessage& message, Peer& monitor) {
@@ -93,14 +104,22 @@ void Delivery::charge_work(std::size_t cost) {
 
 void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route, Peer* cause) {
     if (state_.matches.size() == 0) return;
-    const Subject subject(state_, message, route);
     auto receivers = std::exchange(receivers_, {});
-    receivers.clear();
-    state_.matches.find(subject.get(), receivers);
+    find_receivers(state_.matches, message, route, receivers);
     Audience audience(state_, receivers, route.sender ? Author::Peer : Author::Driver,
                       cause ? nullptr : leaver_);
-    auto behind = copy_to_all(message, route, cause, audience);
-    if (!audience.waiting().empty()) keep_for_those_waiting(message, *cause, audience, behind);
+    std::optional<InFlightCharge> list;
+    std::vector<PeerId> behind;
+    const bool may_be_kept = cause && route.sender && message.header.destination.empty();
+    if (may_be_kept && !admission_.reserve_list(*cause, audience, list)) {
+        charge_work(audience.receivers().size() * kCostPerCopy);
+        admission_.keep_whole(message, *cause, audience);
+        behind = admission_.those_who_stay_behind(*cause, audience);
+    } else {
+        behind = copy_to_all(message, route, cause, audience);
+        list.reset();
+        if (!audience.waiting().empty()) keep_for_those_waiting(message, *cause, audience, behind);
+    }
     receivers_ = std::move(receivers);
     end_those_behind(behind);
 }
@@ -143,19 +162,29 @@ void Delivery::keep_for_those_waiting(const bus::OutgoingMessage& message,
 
 bool Delivery::deliver_held(Peer& sender) {
     work_for(&sender);
-    for (const HeldMessage& held : admission_.take_held(sender))
-        if (!sender.is_retired()) deliver_again(sender, held);
+    for (const HeldMessage& held : admission_.take_held(sender)) {
+        if (sender.is_retired()) {
+            admission_.report_dropped(sender, held);
+        } else {
+            deliver_again(sender, held);
+        }
+    }
     work_for(nullptr);
     return !sender.is_retired() && !admission_.holds_any(sender);
 }
 
-/// Policy was asked when it came.
+/// Policy was asked when it came; of a broadcast as a whole, it is asked now.
 void Delivery::deliver_again(Peer& sender, const HeldMessage& held) {
     const bus::OutgoingMessage message = held.message();
+    if (held.kind() == HeldKind::Whole) {
+        const Route route{.sender = &sender, .sender_name = message.header.sender};
+        return broadcast(message, route, &sender);
+    }
     const bool is_to_one = held.kind() == HeldKind::ToOne;
     Audience audience(state_, held.receivers());
     std::vector<PeerId> behind;
     bool is_gone = false;
+    bool is_cut_short = false;
     std::optional<PortWrites::FanOut> fan_out(std::in_place, writes_, held.waiting().size());
     for (const PeerId id : held.waiting()) {
         Peer* const receiver = state_.peers.find(id);
@@ -163,6 +192,8 @@ void Delivery::deliver_again(Peer& sender, const HeldMessage& held) {
             is_gone = is_to_one;
             continue;
         }
+        is_cut_short = sender.is_retired();
+        if (is_cut_short) break;
         charge_copy(message);
         const Admitted admitted =
             is_to_one ? admission_.to_one(message, sender, *receiver, MessageUse::OneWay)
@@ -171,13 +202,24 @@ void Delivery::deliver_again(Peer& sender, const HeldMessage& held) {
         if (admitted == Admitted::ReceiverGone) behind.push_back(id);
     }
     fan_out.reset();
-    if (!audience.waiting().empty()) keep_for_those_waiting(message, sender, audience, behind);
+    if (sender.is_retired()) {
+        drop_rest(sender, held, is_cut_short || !audience.waiting().empty());
+    } else if (!audience.waiting().empty()) {
+        keep_for_those_waiting(message, sender, audience, behind);
+    }
     end_those_behind(behind);
     const bool is_from_sender = message.header.sender == sender.unique_name();
     if ((!is_gone && (!is_to_one || behind.empty())) || !is_from_sender || sender.is_retired())
         return;
     const ErrorReply error = receiver_gone(message.header);
     send_error(sender, message.header.serial, error.error_name, error.text);
+}
+
+/// Its own socket has failed just now, and all that is known of it has been forgotten already.
+void Delivery::drop_rest(const Peer& sender, const HeldMessage& held, bool is_left) {
+    if (is_left) admission_.report_dropped(sender, held);
+    admission_.forget(sender);
+    admission_.give_up_on(sender);
 }
 
 ErrorReply Delivery::receiver_gone(const bus::Header& header) {

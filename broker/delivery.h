@@ -126,11 +126,16 @@ private:
     void address_from_driver(bus::MessageFields& fields, const Peer& receiver);
     void post_from_driver(const bus::OutgoingMessage& message, Peer& receiver);
     void deliver_again(Peer& sender, const HeldMessage& held);
+    void drop_rest(const Peer& sender, const HeldMessage& held, bool is_left);
     void keep_for_those_waiting(const bus::OutgoingMessage& message,
                                 const Peer& sender,
                                 Audience& audience,
                                 std::vector<PeerId>& behind);
     void end_those_behind(const std::vector<PeerId>& receivers);
+    void find_receivers(MatchIndex& rules,
+                        const bus::OutgoingMessage& message,
+                        const Route& route,
+                        std::vector<PeerId>& receivers);
     void deliver_to_monitor(const bus::OutgoingMessage& message, Peer& monitor);
     void replace_answer(std::uint32_t serial, Peer& receiver);
     void tell_monitors_of_refusal(const Passage& passage, const ErrorReply& refusal);

@@ -183,8 +183,11 @@ bus::Result<void, ErrorReply> Dispatcher::enqueue(const Passage& passage,
             return {};
         case Admitted::ReceiverGone: break;
     }
-    if (!receiver.is_ending()) ++state_.counts.disconnected_receivers;
-    retirer_.retire(receiver, Admission::reason_to_end(receiver));
+    // Who is about to be ended already is so for a reason of its own.
+    if (!receiver.is_ending()) {
+        ++state_.counts.disconnected_receivers;
+        retirer_.retire(receiver, Admission::reason_to_end(receiver));
+    }
     return bus::Unexpected{Delivery::receiver_gone(message.header)};
 }
 
@@ -202,8 +205,15 @@ bus::Result<void, ErrorReply> Dispatcher::charge_reply(Peer& caller, const Await
     state_.replies.take(awaited);
     state_.log.warning(bus::LogKind{"quotas"}, caller.log_party(), "Call of {} ({}) refused: {}",
                        caller.unique_name(), caller.describe(), describe(*refused));
-    return refuse(bus::error_name::kLimitsExceeded,
-                  fmt::format("Too many replies are awaited by this {}", name_of(refused->level)));
+    // Bytes are reserved for the error that may come in its place.
+    const bool is_room = refused->resource == Resource::Bytes;
+    auto text =
+        is_room ? fmt::format(
+                      "There is no room on the bus for the reply: that of this {} is "
+                      "used up",
+                      name_of(refused->level))
+                : fmt::format("Too many replies are awaited by this {}", name_of(refused->level));
+    return refuse(bus::error_name::kLimitsExceeded, std::move(text));
 }
 
 bus::Result<void, ErrorReply> Dispatcher::expect_reply(Peer& sender,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/held_messages.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -19,6 +20,7 @@ HeldMessage::HeldMessage(const bus::OutgoingMessage& message,
       body_owner_(message.body_owner),
       descriptors_(message.descriptors),
       bytes_as_sent_(message.header.total_bytes()) {
+    std::sort(waiting_.begin(), waiting_.end());
     // A vector keeps its bytes where they are when it moves.
     if (!head_owner_) {
         own_head_.assign(head_.begin(), head_.end());
@@ -38,11 +40,13 @@ bus::OutgoingMessage HeldMessage::message() const {
 }
 
 std::size_t HeldMessage::held_bytes() const {
-    return head_.size() + body_.size() + receivers_.size() * sizeof(PeerId) * 2;
+    return head_.size() + body_.size() + list_bytes(receivers_.size());
 }
 
 void HeldMessage::charge_to(const bus::Ref<InFlight>& sender) {
-    for (const std::size_t bytes : {held_bytes(), bytes_as_sent_}) {
+    const std::size_t list = list_bytes(receivers_.size() > kShortList ? receivers_.size() : 0);
+    for (const std::size_t bytes : {held_bytes(), std::max(bytes_as_sent_, list), list}) {
+        if (bytes == 0) continue;
         if (sender->try_add(bytes, descriptor_count())) continue;
         charged_bytes_ = bytes;
         charge_.emplace(sender, bytes, static_cast<std::uint32_t>(descriptor_count()));
@@ -51,15 +55,13 @@ void HeldMessage::charge_to(const bus::Ref<InFlight>& sender) {
 }
 
 void HeldMessages::keep(PeerId sender, HeldMessage message) {
-    OfOne& held = of_[sender];
-    held.waiting.insert(message.waiting().begin(), message.waiting().end());
-    held.messages.push_back(std::move(message));
+    of_[sender].push_back(std::move(message));
 }
 
 std::vector<HeldMessage> HeldMessages::take(PeerId sender) {
     const auto place = of_.find(sender);
     if (place == of_.end()) return {};
-    auto taken = std::move(place->second.messages);
+    auto taken = std::move(place->second);
     of_.erase(place);
     return taken;
 }
@@ -68,14 +70,29 @@ std::uint64_t HeldMessages::charged_bytes_of(PeerId sender) const {
     const auto place = of_.find(sender);
     std::uint64_t bytes = 0;
     if (place != of_.end())
-        for (const HeldMessage& message : place->second.messages)
+        for (const HeldMessage& message : place->second)
             bytes += message.charged_bytes();
     return bytes;
 }
 
 bool HeldMessages::is_held(PeerId sender, PeerId receiver) const {
     const auto place = of_.find(sender);
-    return place != of_.end() && place->second.waiting.contains(receiver);
+    if (place == of_.end()) return false;
+    const auto waits = [receiver](const HeldMessage& message) {
+        const auto& waiting = message.waiting();
+        return message.kind() == HeldKind::Whole ||
+               std::binary_search(waiting.begin(), waiting.end(), receiver);
+    };
+    return std::any_of(place->second.begin(), place->second.end(), waits);
+}
+
+bool HeldMessages::holds_whole(PeerId sender) const {
+    const auto place = of_.find(sender);
+    if (place == of_.end()) return false;
+    const auto is_whole = [](const HeldMessage& message) {
+        return message.kind() == HeldKind::Whole;
+    };
+    return std::any_of(place->second.begin(), place->second.end(), is_whole);
 }
 
 }  // namespace buzon::broker

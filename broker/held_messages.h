@@ -3,8 +3,8 @@
 // a broadcast of which some receivers have their copy already. While one waits its sender is not
 // read, so there is one for each sender, and what the driver says because of it.
 // Invariant: bytes are owned and charged to the sender: at least what it was charged for the
-// message while that came. Without a charge are messages that came in one read, and the rest of a
-// broadcast whose first copies took the last room: these have the body.
+// message while that came, and a long list of receivers. Without a charge are messages that came in
+// one read, and the rest of a broadcast whose first copies took the last room: these have the body.
 // Source: DESIGN, section 5.
 #pragma once
 
@@ -13,7 +13,6 @@
 #include <optional>
 #include <span>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -23,7 +22,11 @@
 
 namespace buzon::broker {
 
-enum class HeldKind : std::uint8_t { ToOne, Broadcast };
+enum class HeldKind : std::uint8_t {
+    ToOne,
+    Broadcast,  // some have no copy yet
+    Whole,      // a broadcast of which nobody has a copy: there is no list of those who get one
+};
 
 class HeldMessage {
 public:
@@ -35,11 +38,17 @@ public:
 
     [[nodiscard]] HeldKind kind() const { return kind_; }
     [[nodiscard]] const std::vector<PeerId>& receivers() const { return receivers_; }
-    /// Those of them who have no copy yet.
+    /// Those of them who have no copy yet, in ascending order.
     [[nodiscard]] const std::vector<PeerId>& waiting() const { return waiting_; }
     /// Valid as long as this.
     [[nodiscard]] bus::OutgoingMessage message() const;
     [[nodiscard]] std::size_t held_bytes() const;
+    /// Of receivers that one who sends without room may have a list of, charged or not.
+    static constexpr std::size_t kShortList = 64;
+    /// Of that, for lists of so many receivers.
+    [[nodiscard]] static std::size_t list_bytes(std::size_t receivers) {
+        return receivers * 2 * sizeof(PeerId);
+    }
 
     /// Charges it to `sender`, if that has room.
     void charge_to(const bus::Ref<InFlight>& sender);
@@ -81,26 +90,23 @@ public:
     /// In no order.
     template <typename Visitor>
     void for_each(Visitor&& visit) const {
-        for (const auto& [sender, held] : of_)
-            for (const HeldMessage& message : held.messages)
+        for (const auto& [sender, messages] : of_)
+            for (const HeldMessage& message : messages)
                 visit(message);
     }
     /// Whether one of `sender` waits for `receiver`, behind which the next one has to wait.
     [[nodiscard]] bool holds(PeerId sender, PeerId receiver) const {
         return !of_.empty() && is_held(sender, receiver);
     }
+    /// Whether a Whole one of `sender` waits, behind which all it sends has to wait.
+    [[nodiscard]] bool holds_whole(PeerId sender) const;
     /// Charged to `sender` for what is held of it.
     [[nodiscard]] std::uint64_t charged_bytes_of(PeerId sender) const;
 
 private:
     [[nodiscard]] bool is_held(PeerId sender, PeerId receiver) const;
 
-    struct OfOne {
-        std::vector<HeldMessage> messages;
-        std::unordered_set<PeerId> waiting;
-    };
-
-    std::unordered_map<PeerId, OfOne> of_;
+    std::unordered_map<PeerId, std::vector<HeldMessage>> of_;
 };
 
 }  // namespace buzon::broker

@@ -15,17 +15,13 @@ namespace {
 
 // A sender goes on when there is room for so much; a longer message may stop it again.
 constexpr std::size_t kRoomToGoOn = 64 * 1024;
-// How often receivers are looked at that others wait for.
-constexpr bus::Duration kWatchInterval = std::chrono::seconds(1);
 constexpr bus::Duration kAskedAgainAfter = std::chrono::milliseconds(200);
 // Of those who wait for one queue, or for the bus, so many are asked at once; so many go on at
-// once; so many are looked at for being stuck, and for so few of them all queues are searched.
+// once.
 constexpr std::size_t kAskedAtOnce = 64;
 constexpr std::size_t kReleasedAtOnce = 256;
 // In the units of FairTurns, as this is on nobody's time.
 constexpr std::uint64_t kWorkInATurn = FairTurns::kTurnBudget / 4;
-constexpr std::size_t kLookedAtAtOnce = 256;
-constexpr std::size_t kSearchedForAtOnce = 4;
 // Of a search for circles, in the units of FairTurns: some nanoseconds each.
 constexpr std::size_t kCostPerStep = 32;
 // A sender stopped again within this time since the last is no news for the log: one flood, one
@@ -313,128 +309,6 @@ bool Throttle::closes_circle(Peer& sender, const Peer& receiver) const {
     const bool closes = waits_.leads_to(receiver.id(), sender.id());
     sender.charge_turn((waits_.steps() - before) * kCostPerStep);
     return closes;
-}
-
-void Throttle::look_for_stuck() {
-    is_asking_soon_ = false;
-    const auto receivers = waits_.receivers_behind(last_receiver_, kLookedAtAtOnce);
-    if (!receivers.empty()) last_receiver_ = receivers.back();
-    const auto senders = next_senders();
-    end_stuck_receivers(receivers);
-    end_those_without_motion(senders);
-    end_the_dead(senders);
-    ask_again(senders);
-    // Whatever has been missed.
-    for (const PeerId receiver : receivers)
-        settle(receiver);
-    settle_bus();
-    if (!drained_.empty()) state_.loop.at_end_of_turn(*this);
-    if (!held_.empty()) watch_on();
-}
-
-/// Many are looked at in pieces, so that each has its turn in every interval.
-void Throttle::watch_on() {
-    const std::size_t most = std::max(held_.size(), waits_.receiver_count());
-    watch_.arm(state_.loop.now() + kWatchInterval / (most / kLookedAtAtOnce + 1));
-}
-
-std::vector<PeerId> Throttle::next_senders() {
-    std::vector<PeerId> senders;
-    auto next = held_.upper_bound(last_sender_);
-    for (auto left = std::min(held_.size(), kLookedAtAtOnce); left > 0; --left) {
-        if (next == held_.end()) next = held_.begin();
-        senders.push_back(next->first);
-        ++next;
-    }
-    if (!senders.empty()) last_sender_ = senders.back();
-    return senders;
-}
-
-/// What is at fault now, and whether there is room, is found out by trying.
-void Throttle::ask_again(const std::vector<PeerId>& senders) {
-    for (const PeerId sender : senders) {
-        const auto record = held_.find(sender);
-        if (record == held_.end() || !std::exchange(record->second.is_asked_again, false)) continue;
-        const bool waits_for_own = record->second.waits_for_own;
-        leave_all(sender, record->second);
-        record->second.waits_for_own = waits_for_own;
-        release_if_free(sender);
-    }
-}
-
-bool Throttle::is_stuck(const Peer& receiver) const {
-    return receiver.port().since_drained() >= receiver.port().limits().stuck_timeout;
-}
-
-/// Who waits for one that has just been ended is not stuck any more.
-void Throttle::end_stuck_receivers(const std::vector<PeerId>& receivers) {
-    std::vector<Peer*> stuck;
-    for (const PeerId receiver : receivers) {
-        Peer* const peer = state_.peers.find(receiver);
-        const bool waits_only_for_itself =
-            waits_.count_waiting_for(receiver) == 1 && waits_.waits(receiver, receiver);
-        if (peer && !waits_only_for_itself && is_stuck(*peer)) stuck.push_back(peer);
-    }
-    std::sort(stuck.begin(), stuck.end(), [](const Peer* left, const Peer* right) {
-        return left->port().queued_bytes() > right->port().queued_bytes();
-    });
-    for (Peer* const peer : stuck) {
-        if (peer->is_ending() || waits_.count_waiting_for(peer->id()) == 0) continue;
-        end(*peer, "others wait for room in its queue");
-    }
-}
-
-/// Who waits for the bus waits for those who have something of his. All of these that do not move
-/// are to blame, unless they wait themselves: of several that wait for each other only the one that
-/// holds most. Looks at all peers, so it is done for few at a time.
-void Throttle::end_those_without_motion(const std::vector<PeerId>& senders) {
-    const auto timeout = state_.settings.limits.stuck_timeout;
-    std::size_t left = kSearchedForAtOnce;
-    for (const PeerId id : senders) {
-        const auto record = held_.find(id);
-        const Peer* const sender = state_.peers.find(id);
-        if (record == held_.end() || !sender) continue;
-        if (!record->second.waits_for_bus && !record->second.waits_for_own) continue;
-        if (state_.loop.now() - record->second.since < timeout) continue;
-        if (left-- == 0) return;
-        std::vector<Peer*> free;
-        Peer* largest = nullptr;
-        state_.peers.for_each_active([&](Peer& peer) {
-            if (peer.is_ending() || !is_stuck(peer)) return;
-            if (!peer.port().holds_messages_of(*sender->in_flight())) return;
-            if (!held_.contains(peer.id())) free.push_back(&peer);
-            if (!largest || peer.port().queued_bytes() > largest->port().queued_bytes())
-                largest = &peer;
-        });
-        if (free.empty() && largest) free.push_back(largest);
-        for (Peer* const peer : free)
-            end(*peer, "others wait for room on the bus");
-    }
-}
-
-/// Who has hung up is kept while its last messages find no room, with its names; not for ever.
-void Throttle::end_the_dead(const std::vector<PeerId>& senders) {
-    const auto timeout = state_.settings.limits.stuck_timeout;
-    for (const PeerId id : senders) {
-        const auto record = held_.find(id);
-        Peer* const peer = state_.peers.find(id);
-        if (record == held_.end() || !peer || !peer->has_hung_up()) continue;
-        if (state_.loop.now() - record->second.since < timeout) continue;
-        peer->end_later(
-            fmt::format("it has hung up, and for {} ms there has been no room "
-                        "for what it had sent (stuck_timeout={}ms)",
-                        timeout.count(), timeout.count()));
-    }
-}
-
-/// When its turn comes, as there may be many; but nobody waits for it any more.
-void Throttle::end(Peer& receiver, std::string_view whose) {
-    ++counts_.disconnected;
-    receiver.end_later(fmt::format(
-        "took nothing for {} ms while {} ({} bytes queued, stuck_timeout={}ms)",
-        milliseconds(receiver.port().since_drained()), whose, receiver.port().queued_bytes(),
-        receiver.port().limits().stuck_timeout.count()));
-    forget(receiver);
 }
 
 }  // namespace buzon::broker

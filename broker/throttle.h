@@ -6,6 +6,7 @@
 // Source: DESIGN, section 5.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -120,6 +121,9 @@ private:
         bool is_asked_again = false;
         bool is_free = false;  // stands in free_
     };
+    // How often receivers are looked at that others wait for.
+    static constexpr bus::Duration kWatchInterval = std::chrono::seconds(1);
+
     /// What was left over goes on at the end of the next turn, which does not sleep.
     class NextTurn final : public bus::LoopTask {
     public:
@@ -155,6 +159,14 @@ private:
     void ask_again(const std::vector<PeerId>& senders);
     void end_stuck_receivers(const std::vector<PeerId>& receivers);
     void end_those_without_motion(const std::vector<PeerId>& senders);
+    /// One who reads nothing, and so much it has of somebody.
+    struct Stuck {
+        Peer* peer;
+        std::uint64_t bytes;
+    };
+    [[nodiscard]] std::vector<Stuck> stuck_with_messages_of(const Peer& sender) const;
+    [[nodiscard]] std::vector<Peer*> to_blame(const std::vector<Stuck>& all) const;
+    [[nodiscard]] static std::vector<Peer*> with_largest_queue(const std::vector<Stuck>& all);
     [[nodiscard]] bool is_stuck(const Peer& receiver) const;
     void end(Peer& receiver, std::string_view whose);
 

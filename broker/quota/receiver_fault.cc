@@ -37,8 +37,7 @@ Remedy remedy_for(const Congestion& congestion) {
     const bool is_full = congestion.exhausted == Exhausted::ReceiverBound;
     if (is_full || receiver.queued >= receiver.bound) return Remedy::DisconnectReceiver;
     if (congestion.exhausted == Exhausted::SenderShare) return Remedy::QueueBeyondShare;
-    return stays_behind(receiver, congestion.sender_outranks_receiver) ? Remedy::DisconnectReceiver
-                                                                       : Remedy::AwaitReceiver;
+    return is_broadcast ? Remedy::AwaitOthers : Remedy::DisconnectReceiver;
 }
 
 }  // namespace buzon::broker

@@ -62,12 +62,8 @@ enum class Remedy : std::uint8_t {
     ReplaceReply,
     /// The sender is not read until there is room; then the message is tried again.
     ThrottleSender,
-    /// The same, but it is tried again soon, room or not: the receiver has only just paused, and
-    /// its queue would take more; it is to blame if it stays behind.
-    AwaitReceiver,
-    /// The same, but it is others among the subscribers that have what the sender may have: those
-    /// of
-    /// them who stays_behind() are to be disconnected.
+    /// The same, but it is tried again soon, room or not: some of the subscribers have what the
+    /// sender may have. Those of them who stays_behind(), and have most of it, are to blame.
     AwaitOthers,
     /// After a last attempt to write its queue; logged and counted. The others are not concerned.
     DisconnectReceiver,

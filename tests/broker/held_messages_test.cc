@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <iterator>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@
 namespace buzon::broker {
 namespace {
 
+using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 using testing::AllOf;
 using testing::Contains;
@@ -108,8 +110,9 @@ protected:
         return {bus_, {.type = bus::MessageType::Signal, .destination = receiver.name()}};
     }
     [[nodiscard]] Sender broadcasts() { return {bus_, {.type = bus::MessageType::Signal}}; }
-    RawClient subscriber() {
-        auto client = RawClient::on(bus_);
+    RawClient subscriber() { return subscriber(bus_); }
+    static RawClient subscriber(TestBroker& bus) {
+        auto client = RawClient::on(bus);
         client.call("AddMatch", "s", "interface='a.b'");
         client.take_all();
         return client;
@@ -199,6 +202,72 @@ TEST_F(Held, ABroadcastReachesEachSubscriberOnceAlthoughTheyReadAtDifferentTimes
     EXPECT_EQ(to_quick, numbers_up_to(sender.count()));
     EXPECT_EQ(to_slow, numbers_up_to(sender.count()));
     EXPECT_EQ(held_by_bus(), 0U);
+}
+
+/// A program that has used up what it may have on the bus, and many who read its broadcasts.
+class HeldForRoomOnTheBus : public Held {
+protected:
+    static constexpr std::size_t kSubscribers = 70;
+    static constexpr std::size_t kSenders = 20;
+
+    HeldForRoomOnTheBus() {
+        while (subscribers_.size() < kSubscribers)
+            subscribers_.push_back(subscriber(small_));
+        while (senders_.size() < kSenders)
+            senders_.emplace_back(small_, bus::MessageFields{.type = bus::MessageType::Signal});
+        Sender crowd(small_, {.type = bus::MessageType::Signal, .destination = deaf_.name()});
+        crowd.flood();
+    }
+    [[nodiscard]] std::size_t count_held(HeldKind kind) const {
+        std::size_t count = 0;
+        small_.broker().held_messages().for_each(
+            [&](const HeldMessage& each) { count += each.kind() == kind ? 1U : 0U; });
+        return count;
+    }
+
+    mutable TestBroker small_{
+        "<limit name='max_outgoing_bytes'>8000000</limit>"
+        "<limit name='max_message_size'>100000</limit>",
+        tests::kAllowAll, "<limit name='max_bus_bytes'>3000000</limit>"};
+    RawClient deaf_ = RawClient::on(small_);
+    std::vector<RawClient> subscribers_;
+    std::vector<Sender> senders_;
+};
+
+TEST_F(HeldForRoomOnTheBus, BroadcastsWaitAsAWholeWhereThereIsNoneForTheirLists) {
+    for (Sender& each : senders_)
+        each.flood();
+    EXPECT_GT(count_held(HeldKind::Whole), 0U);
+    std::size_t uncharged_lists = 0;
+    small_.broker().held_messages().for_each([&](const HeldMessage& each) {
+        if (each.receivers().size() > HeldMessage::kShortList &&
+            each.charged_bytes() < HeldMessage::list_bytes(each.receivers().size()))
+            ++uncharged_lists;
+    });
+    EXPECT_EQ(uncharged_lists, 0U);
+}
+
+TEST_F(HeldForRoomOnTheBus, EachArrivesOnceAndInOrderWhenThereIsRoom) {
+    for (Sender& each : senders_)
+        each.flood();
+    ASSERT_GT(count_held(HeldKind::Whole), 0U);
+    std::map<std::string, std::vector<int>> heard;
+    std::size_t parts = 1;
+    for (int round = 0; parts > 0 && round < 200; ++round) {
+        drain(deaf_);
+        small_.advance(200ms);
+        const auto part = drain(subscribers_.front());
+        parts = part.size();
+        for (const Received& each : part)
+            heard[each.sender].push_back(std::stoi(each.text()));
+        for (std::size_t i = 1; i < subscribers_.size(); ++i)
+            parts += drain(subscribers_[i]).size();
+        for (Sender& each : senders_)
+            parts += each.send() ? 0U : 1U;
+    }
+    for (const Sender& each : senders_)
+        EXPECT_EQ(heard[each.client.name()], numbers_up_to(each.count()));
+    EXPECT_EQ(small_.broker().throttle().size(), 0U);
 }
 
 TEST_F(Held, WhatASenderLeftBehindArrivesAsThereIsRoomAndThenItIsGone) {

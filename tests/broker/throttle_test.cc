@@ -500,7 +500,7 @@ TEST_F(Flood, ManyWhoAreEndedAtOnceAreEndedOneByOne) {
     TestBroker small(
         "<limit name='max_outgoing_bytes'>2000</limit>"
         "<limit name='max_connections_per_user'>1000</limit>");
-    constexpr int kWatchers = 300;
+    constexpr int kWatchers = 120;
     constexpr int kLeavers = 6;
     std::vector<RawClient> leavers;
     for (int i = 0; i < kLeavers; ++i)

@@ -124,9 +124,9 @@ constexpr struct {
     {"most keep up, this one is full", Use::Broadcast, kBound, kFull, kMost, false,
      Remedy::DisconnectReceiver},
     {"most keep up, account full", Use::Broadcast, kAccount, kBehind, kMost, false,
-     Remedy::DisconnectReceiver},
+     Remedy::AwaitOthers},
     {"most keep up, this one has just paused", Use::Broadcast, kAccount, kJustBehind, kMost, false,
-     Remedy::AwaitReceiver},
+     Remedy::AwaitOthers},
     {"most keep up, this one has just become full", Use::Broadcast, kBound, kJustFull, kMost, false,
      Remedy::DisconnectReceiver},
     {"most keep up, account and queue full", Use::Broadcast, kAccount, kJustFull, kMost, false,
@@ -134,7 +134,7 @@ constexpr struct {
     {"most keep up, this one has room", Use::Broadcast, kShare, kJustBehind, kMost, false,
      Remedy::QueueBeyondShare},
     {"most keep up, this one has little and does not read it", Use::Broadcast, kAccount,
-     kShortButUnread, kMost, false, Remedy::DisconnectReceiver},
+     kShortButUnread, kMost, false, Remedy::AwaitOthers},
     {"half keep up, this one has little and does not read it", Use::Broadcast, kAccount,
      kShortButUnread, kHalf, false, Remedy::ThrottleSender},
     {"a call to one that has little and does not read it",
@@ -144,8 +144,15 @@ constexpr struct {
      {},
      false,
      Remedy::ThrottleSender},
-    {"root does not wait for one who has just paused", Use::Broadcast, kAccount, kJustBehind, kMost,
-     true, Remedy::DisconnectReceiver},
+    {"root broadcasts, this one has just paused", Use::Broadcast, kAccount, kJustBehind, kMost,
+     true, Remedy::AwaitOthers},
+    {"root calls one that has just paused",
+     Use::OneWay,
+     kAccount,
+     kJustBehind,
+     {},
+     true,
+     Remedy::DisconnectReceiver},
     {"half keep up, this one has just paused", Use::Broadcast, kBound, kJustFull, kHalf, false,
      Remedy::ThrottleSender},
     {"most keep up, so does this one", Use::Broadcast, kAccount, kEmpty, kMost, false,
@@ -196,21 +203,12 @@ TEST(StaysBehind, WhoReadsTooLittle) {
     EXPECT_FALSE(stays_behind(kEmpty, true));
 }
 
-TEST(RemedyFor, WaitsForNobodyForLong) {
-    for (const auto& row : kCases) {
-        auto congestion = congestion_of(row);
-        congestion.receiver.is_lagging = true;
-        EXPECT_NE(remedy_for(congestion), Remedy::AwaitReceiver) << row.about;
-    }
-}
-
 TEST(RemedyFor, NeverThrottlesRootForOneThatIsBehind) {
     for (const auto& row : kCases) {
         auto congestion = congestion_of(row);
         congestion.sender_outranks_receiver = true;
         if (has_short_queue(congestion.receiver)) continue;
         EXPECT_NE(remedy_for(congestion), Remedy::ThrottleSender) << row.about;
-        EXPECT_NE(remedy_for(congestion), Remedy::AwaitReceiver) << row.about;
     }
 }
 

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nobody waits for ever: who keeps throttled senders waiting for too long is looked for and ended.
+#include "broker/throttle.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace buzon::broker {
+
+namespace {
+
+// So many are looked at for being stuck at once, and for so few of them all queues are searched.
+constexpr std::size_t kLookedAtAtOnce = 256;
+constexpr std::size_t kSearchedForAtOnce = 4;
+
+}  // namespace
+
+void Throttle::look_for_stuck() {
+    is_asking_soon_ = false;
+    const auto receivers = waits_.receivers_behind(last_receiver_, kLookedAtAtOnce);
+    if (!receivers.empty()) last_receiver_ = receivers.back();
+    const auto senders = next_senders();
+    end_stuck_receivers(receivers);
+    end_those_without_motion(senders);
+    end_the_dead(senders);
+    ask_again(senders);
+    // Whatever has been missed.
+    for (const PeerId receiver : receivers)
+        settle(receiver);
+    settle_bus();
+    if (!drained_.empty()) state_.loop.at_end_of_turn(*this);
+    if (!held_.empty()) watch_on();
+}
+
+/// Many are looked at in pieces, so that each has its turn in every interval.
+void Throttle::watch_on() {
+    const std::size_t most = std::max(held_.size(), waits_.receiver_count());
+    watch_.arm(state_.loop.now() + kWatchInterval / (most / kLookedAtAtOnce + 1));
+}
+
+std::vector<PeerId> Throttle::next_senders() {
+    std::vector<PeerId> senders;
+    auto next = held_.upper_bound(last_sender_);
+    for (auto left = std::min(held_.size(), kLookedAtAtOnce); left > 0; --left) {
+        if (next == held_.end()) next = held_.begin();
+        senders.push_back(next->first);
+        ++next;
+    }
+    if (!senders.empty()) last_sender_ = senders.back();
+    return senders;
+}
+
+/// What is at fault now, and whether there is room, is found out by trying: for one of each program
+/// that waits for the bus, as all of them lack the same.
+void Throttle::ask_again(const std::vector<PeerId>& senders) {
+    std::set<const Account*> asked;
+    for (const PeerId sender : senders) {
+        const auto record = held_.find(sender);
+        if (record == held_.end() || !record->second.is_asked_again) continue;
+        const Peer* const peer = state_.peers.find(sender);
+        if (peer && record->second.waits_for_bus &&
+            !asked.insert(peer->account().account().parent()).second)
+            continue;
+        record->second.is_asked_again = false;
+        const bool waits_for_own = record->second.waits_for_own;
+        leave_all(sender, record->second);
+        record->second.waits_for_own = waits_for_own;
+        release_if_free(sender);
+    }
+}
+
+bool Throttle::is_stuck(const Peer& receiver) const {
+    return receiver.port().since_drained() >= receiver.port().limits().stuck_timeout;
+}
+
+/// Who waits for one that has just been ended is not stuck any more.
+void Throttle::end_stuck_receivers(const std::vector<PeerId>& receivers) {
+    std::vector<Peer*> stuck;
+    for (const PeerId receiver : receivers) {
+        Peer* const peer = state_.peers.find(receiver);
+        const bool waits_only_for_itself =
+            waits_.count_waiting_for(receiver) == 1 && waits_.waits(receiver, receiver);
+        if (peer && !waits_only_for_itself && is_stuck(*peer)) stuck.push_back(peer);
+    }
+    std::sort(stuck.begin(), stuck.end(), [](const Peer* left, const Peer* right) {
+        return left->port().queued_bytes() > right->port().queued_bytes();
+    });
+    for (Peer* const peer : stuck) {
+        if (peer->is_ending() || waits_.count_waiting_for(peer->id()) == 0) continue;
+        end(*peer, "others wait for room in its queue");
+    }
+}
+
+/// Who waits for the bus waits for those who have something of his, and do not move.
+void Throttle::end_those_without_motion(const std::vector<PeerId>& senders) {
+    const auto timeout = state_.settings.limits.stuck_timeout;
+    std::size_t left = kSearchedForAtOnce;
+    for (const PeerId id : senders) {
+        const auto record = held_.find(id);
+        const Peer* const sender = state_.peers.find(id);
+        if (record == held_.end() || !sender) continue;
+        if (!record->second.waits_for_bus && !record->second.waits_for_own) continue;
+        if (state_.loop.now() - record->second.since < timeout) continue;
+        if (left-- == 0) return;
+        for (Peer* const peer : to_blame(stuck_with_messages_of(*sender)))
+            end(*peer, "others wait for room on the bus");
+    }
+}
+
+/// Looks at all peers, so it is done for few at a time.
+std::vector<Throttle::Stuck> Throttle::stuck_with_messages_of(const Peer& sender) const {
+    std::vector<Stuck> all;
+    state_.peers.for_each_active([&](Peer& peer) {
+        if (peer.is_ending() || !is_stuck(peer)) return;
+        const std::uint64_t bytes = peer.port().bytes_of(*sender.in_flight());
+        if (bytes > 0) all.push_back({&peer, bytes});
+    });
+    return all;
+}
+
+/// The program that has most, so that a stopped process to which little has been sent lives on; and
+/// nobody who waits himself. Of several that wait for each other only the one that holds most.
+std::vector<Peer*> Throttle::to_blame(const std::vector<Stuck>& all) const {
+    std::map<const Account*, std::uint64_t> programs;
+    const auto program_of = [](const Stuck& each) {
+        return each.peer->account().account().parent();
+    };
+    const auto waits = [this](const Stuck& each) { return held_.contains(each.peer->id()); };
+    for (const Stuck& each : all)
+        if (!waits(each)) programs[program_of(each)] += each.bytes;
+    if (programs.empty()) return with_largest_queue(all);
+    const auto most = std::max_element(
+        programs.begin(), programs.end(),
+        [](const auto& left, const auto& right) { return left.second < right.second; });
+    std::vector<Peer*> peers;
+    for (const Stuck& each : all)
+        if (!waits(each) && program_of(each) == most->first) peers.push_back(each.peer);
+    return peers;
+}
+
+std::vector<Peer*> Throttle::with_largest_queue(const std::vector<Stuck>& all) {
+    const auto largest =
+        std::max_element(all.begin(), all.end(), [](const Stuck& left, const Stuck& right) {
+            return left.peer->port().queued_bytes() < right.peer->port().queued_bytes();
+        });
+    if (largest == all.end()) return {};
+    return {largest->peer};
+}
+
+/// Who has hung up is kept while its last messages find no room, with its names; not for ever.
+void Throttle::end_the_dead(const std::vector<PeerId>& senders) {
+    const auto timeout = state_.settings.limits.stuck_timeout;
+    for (const PeerId id : senders) {
+        const auto record = held_.find(id);
+        Peer* const peer = state_.peers.find(id);
+        if (record == held_.end() || !peer || !peer->has_hung_up()) continue;
+        if (state_.loop.now() - record->second.since < timeout) continue;
+        peer->end_later(
+            fmt::format("it has hung up, and for {} ms there has been no room "
+                        "for what it had sent (stuck_timeout={}ms)",
+                        timeout.count(), timeout.count()));
+    }
+}
+
+/// When its turn comes, as there may be many; but nobody waits for it any more.
+void Throttle::end(Peer& receiver, std::string_view whose) {
+    ++counts_.disconnected;
+    receiver.end_later(fmt::format(
+        "took nothing for {} ms while {} ({} bytes queued, stuck_timeout={}ms)",
+        std::chrono::duration_cast<std::chrono::milliseconds>(receiver.port().since_drained())
+            .count(),
+        whose, receiver.port().queued_bytes(), receiver.port().limits().stuck_timeout.count()));
+    forget(receiver);
+}
+
+}  // namespace buzon::broker
