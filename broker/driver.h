@@ -187,6 +187,7 @@ private:
     const Throttle& throttle_;
     bus::BlockPool& pool_;
     DriverHost& host_;
+    DriverIntrospection introspection_;
     const Judge judge_{state_};
 };
 

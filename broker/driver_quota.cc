@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -25,6 +24,7 @@ constexpr std::size_t kMostTold = 256;
 constexpr std::size_t kMostSendersTold = 64;
 /// Of looking at one account, connection or sender, for Peer::charge_turn().
 constexpr std::size_t kCostPerLook = 64;
+constexpr std::size_t kPeersPerLook = 8;
 
 constexpr auto kResources = [] {
     std::array<Resource, kResourceCount> all{};
@@ -33,26 +33,11 @@ constexpr auto kResources = [] {
     return all;
 }();
 
-/// Which connection an account belongs to.
-class Roster {
-public:
-    explicit Roster(const PeerRegistry& peers) {
-        peers.for_each([&](const Peer& peer) { peers_[peer.account().account().id()] = &peer; });
-    }
-    [[nodiscard]] const Peer* find(AccountId account) const {
-        const auto found = peers_.find(account);
-        return found == peers_.end() ? nullptr : found->second;
-    }
-    /// Empty if it is gone, or has no name yet.
-    [[nodiscard]] std::string_view name_of(AccountId account) const {
-        const Peer* const peer = find(account);
-        return peer && peer->has_id() ? peer->unique_name() : "";
-    }
-    [[nodiscard]] std::size_t size() const { return peers_.size(); }
-
-private:
-    std::unordered_map<AccountId, const Peer*> peers_;
-};
+/// Empty if it is gone, or has no name yet.
+std::string_view name_of(AccountId account, const PeerRegistry& peers) {
+    const Peer* const peer = peers.find(account);
+    return peer && peer->has_id() ? peer->unique_name() : std::string_view();
+}
 
 std::uint64_t number(AccountId id) {
     return static_cast<std::uint64_t>(id);
@@ -74,12 +59,12 @@ std::string_view state_of(const Account& account) {
     return account.is_open() ? "open" : "closed";
 }
 
-std::string name_of(const Account& account, const Roster& roster) {
+std::string name_of(const Account& account, const PeerRegistry& peers) {
     if (account.is_estate()) return {};
     if (const auto* const user = std::get_if<UserId>(&account.key())) return describe(*user);
     if (const auto* const principal = std::get_if<PrincipalKey>(&account.key()))
         return describe(*principal);
-    return std::string(roster.name_of(account.id()));
+    return std::string(name_of(account.id(), peers));
 }
 
 void write_pools(bus::WireWriter& body, const Account& bus) {
@@ -95,15 +80,15 @@ void write_pools(bus::WireWriter& body, const Account& bus) {
     body.end_array(pools);
 }
 
-void write_account(bus::WireWriter& body, const Account& account, const Roster& roster) {
-    const Peer* const peer = roster.find(account.id());
+void write_account(bus::WireWriter& body, const Account& account, const PeerRegistry& peers) {
+    const Peer* const peer = peers.find(account.id());
     const ProcessName* const process = peer ? peer->process_name().get() : nullptr;
     body.align_struct();
     body.write_uint64(number(account.id()));
     body.write_uint64(number(account.parent() ? account.parent()->id() : account.id()));
     body.write_string(name_of(account.level()));
     body.write_string(state_of(account));
-    body.write_string(name_of(account, roster));
+    body.write_string(name_of(account, peers));
     body.write_string(process ? bus::printable(process->text) : "");
     body.write_uint32(process ? static_cast<std::uint32_t>(process->pid) : 0);
     const auto resources = body.begin_array('(');
@@ -117,7 +102,7 @@ void write_account(bus::WireWriter& body, const Account& account, const Roster& 
 }
 
 /// The senders with most of it first.
-void write_senders(bus::WireWriter& body, const Port& port, const Roster& roster) {
+void write_senders(bus::WireWriter& body, const Port& port, const PeerRegistry& peers) {
     auto holdings = port.shares().holdings();
     const std::size_t told = std::min(holdings.size(), kMostSendersTold);
     std::partial_sort(holdings.begin(), holdings.begin() + static_cast<std::ptrdiff_t>(told),
@@ -131,14 +116,14 @@ void write_senders(bus::WireWriter& body, const Port& port, const Roster& roster
         body.align_struct();
         body.write_uint64(number(holding.connection));
         body.write_uint64(number(holding.principal));
-        body.write_string(roster.name_of(holding.connection));
+        body.write_string(name_of(holding.connection, peers));
         body.write_uint64(holding.bytes);
         body.write_uint64(holding.descriptors);
     }
     body.end_array(senders);
 }
 
-void write_queue(bus::WireWriter& body, const Peer& receiver, const Roster& roster) {
+void write_queue(bus::WireWriter& body, const Peer& receiver, const PeerRegistry& peers) {
     const Port& port = receiver.port();
     body.align_struct();
     body.write_uint64(number(receiver.account().account().id()));
@@ -149,7 +134,7 @@ void write_queue(bus::WireWriter& body, const Peer& receiver, const Roster& rost
     body.write_uint64(port.limits().descriptors);
     body.write_uint64(port.queued_messages());
     body.write_uint64(milliseconds(port.since_drained()));
-    write_senders(body, port, roster);
+    write_senders(body, port, peers);
 }
 
 /// How many of `all` are told where the caller asked for `most`; 0: as many as may be.
@@ -161,10 +146,9 @@ std::size_t told_of(std::size_t all, std::uint32_t most) {
 
 Driver::Outcome Driver::get_accounts(DriverCall& call) {
     const std::uint64_t first = call.arguments.read_uint64().value_or(0);
-    const Roster roster(state_.peers);
     std::vector<const Account*> accounts;
     collect(state_.accounts.bus(), first, accounts);
-    call.caller.charge_turn((roster.size() + accounts.size()) * kCostPerLook);
+    call.caller.charge_turn(accounts.size() * kCostPerLook);
 
     // A parent is older than its children, so whoever reads in this order knows it by then.
     const std::size_t told = std::min(accounts.size(), kAccountsPerPage);
@@ -177,9 +161,9 @@ Driver::Outcome Driver::get_accounts(DriverCall& call) {
     write_pools(body, state_.accounts.bus());
     const auto array = body.begin_array('(');
     for (const Account* const account : accounts) {
-        write_account(body, *account, roster);
+        write_account(body, *account, state_.peers);
         // For the next time somebody asks.
-        if (const Peer* const peer = roster.find(account->id()); peer && peer->process_name())
+        if (const Peer* const peer = state_.peers.find(account->id()); peer && peer->process_name())
             state_.denials->expect(peer->process_name());
     }
     body.end_array(array);
@@ -190,7 +174,6 @@ Driver::Outcome Driver::get_accounts(DriverCall& call) {
 
 Driver::Outcome Driver::get_queues(DriverCall& call) {
     const std::uint32_t most = call.arguments.read_uint32().value_or(0);
-    const Roster roster(state_.peers);
     std::vector<const Peer*> receivers;
     state_.peers.for_each([&](const Peer& peer) {
         if (!peer.port().empty()) receivers.push_back(&peer);
@@ -202,11 +185,11 @@ Driver::Outcome Driver::get_queues(DriverCall& call) {
                           return left->port().queued_bytes() > right->port().queued_bytes();
                       });
     receivers.resize(told);
-    std::size_t looks = roster.size();
+    std::size_t looks = all + state_.peers.complete_count() / kPeersPerLook;
     auto& body = start_reply();
     const auto array = body.begin_array('(');
     for (const Peer* const receiver : receivers) {
-        write_queue(body, *receiver, roster);
+        write_queue(body, *receiver, state_.peers);
         looks += receiver->port().shares().known_senders();
     }
     body.end_array(array);

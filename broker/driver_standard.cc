@@ -59,7 +59,7 @@ Driver::Outcome Driver::get_machine_id(DriverCall& call) {
 }
 
 Driver::Outcome Driver::introspect(DriverCall& call) {
-    reply_string(call, introspect_driver(call.header().path));
+    reply_string(call, introspection_.of(call.header().path));
     return {};
 }
 

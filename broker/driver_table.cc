@@ -170,4 +170,13 @@ std::string introspect_driver(std::string_view path) {
     return introspection::to_xml(node);
 }
 
+std::string_view DriverIntrospection::of(std::string_view path) {
+    // Few paths have something below them; all others have the same.
+    const bool is_like_others = path != bus::kDriverPath && path_below(path).empty();
+    if (is_like_others) path = {};
+    auto found = documents_.find(path);
+    if (found == documents_.end()) found = documents_.emplace(path, introspect_driver(path)).first;
+    return found->second;
+}
+
 }  // namespace buzon::broker

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -78,6 +79,15 @@ struct DriverInterface {
 
 /// The introspection document of an object of the driver.
 [[nodiscard]] std::string introspect_driver(std::string_view path);
+
+/// The same, made once for each that differs.
+class DriverIntrospection {
+public:
+    [[nodiscard]] std::string_view of(std::string_view path);
+
+private:
+    std::map<std::string, std::string, std::less<>> documents_;  // by path, of those that differ
+};
 /// The one of a connection as such, asked without a destination: it has no objects.
 [[nodiscard]] std::string introspection_of_connection();
 

@@ -10,6 +10,7 @@ Peer& PeerRegistry::adopt(std::unique_ptr<Peer> peer) {
     Program& program = program_of(adopted);
     program.peers.push_back(adopted);
     ++program.incomplete;
+    by_account_[adopted.account().account().id()] = &adopted;
     peers_[&adopted] = std::move(peer);
     return adopted;
 }
@@ -63,6 +64,7 @@ std::unique_ptr<Peer> PeerRegistry::release(Peer& peer) {
     assert(found);
     auto released = std::move(*found);
     peers_.erase(&peer);
+    by_account_.erase(released->account().account().id());
     leave_program(*released);
     if (!released->has_id()) return released;
     by_id_.erase(released->id());
@@ -77,6 +79,11 @@ std::unique_ptr<Peer> PeerRegistry::release(Peer& peer) {
 
 Peer* PeerRegistry::find(PeerId id) const {
     Peer* const* found = by_id_.find(id);
+    return found ? *found : nullptr;
+}
+
+Peer* PeerRegistry::find(AccountId account) const {
+    Peer* const* found = by_account_.find(account);
     return found ? *found : nullptr;
 }
 

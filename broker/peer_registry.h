@@ -35,6 +35,9 @@ public:
     /// By `:1.42`.
     [[nodiscard]] Peer* find(std::string_view unique_name) const;
 
+    /// The one whose connection has this account; null if it is gone.
+    [[nodiscard]] Peer* find(AccountId account) const;
+
     [[nodiscard]] std::size_t incomplete_count() const { return peers_.size() - complete_; }
     /// Of the incomplete ones, those of one program.
     [[nodiscard]] std::size_t incomplete_count_of(const Account& principal) const;
@@ -70,6 +73,7 @@ private:
     bus::SlabMap<const Peer*, std::unique_ptr<Peer>, bus::AddressHash> peers_;
     bus::SlabMap<PeerId, Peer*, bus::IdHash> by_id_;
     bus::SlabMap<PeerId, Peer*, bus::IdHash> monitors_;
+    bus::SlabMap<AccountId, Peer*, bus::IdHash> by_account_;
     std::unordered_map<uid_t, std::size_t> complete_by_user_;
     bus::SlabMap<const Account*, std::unique_ptr<Program>, bus::AddressHash> programs_;
     std::size_t complete_ = 0;
