@@ -210,7 +210,7 @@ void Admission::keep_whole(const bus::OutgoingMessage& message, Peer& sender, Au
     throttle_.hold_for_bus(sender, wanted);
     if (do_most_keep_up(audience.subscribers())) throttle_.ask_again_soon(sender);
     HeldMessage held(message, HeldKind::Whole, {}, {});
-    held.charge_to(sender.in_flight());
+    held.charge_to(sender.in_flight(), arena_);
     held_.keep(sender.id(), std::move(held));
 }
 
@@ -378,7 +378,7 @@ void Admission::keep(const bus::OutgoingMessage& message,
                      const Peer& sender,
                      const Peer& receiver) {
     HeldMessage held(message, HeldKind::ToOne, {receiver.id()}, {receiver.id()});
-    held.charge_to(sender.in_flight());
+    held.charge_to(sender.in_flight(), arena_);
     held_.keep(sender.id(), std::move(held));
 }
 
@@ -388,7 +388,7 @@ void Admission::keep(const bus::OutgoingMessage& message,
     const auto receivers = audience.receivers();
     HeldMessage held(message, HeldKind::Broadcast, {receivers.begin(), receivers.end()},
                      audience.waiting());
-    held.charge_to(sender.in_flight());
+    held.charge_to(sender.in_flight(), arena_);
     held_.keep(sender.id(), std::move(held));
 }
 

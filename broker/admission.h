@@ -66,7 +66,8 @@ enum class Admitted : std::uint8_t {
 
 class Admission {
 public:
-    Admission(BusState& state, Throttle& throttle) : state_(state), throttle_(throttle) {}
+    Admission(BusState& state, Throttle& throttle, bus::ReadArena& arena)
+        : state_(state), throttle_(throttle), arena_(arena) {}
 
     /// `payer` is charged: the sender, or for a reply the receiver who has asked for it.
     Admitted to_one(const bus::OutgoingMessage& message,
@@ -153,6 +154,7 @@ private:
 
     BusState& state_;
     Throttle& throttle_;
+    bus::ReadArena& arena_;
     HeldMessages held_;
 };
 

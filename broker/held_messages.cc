@@ -43,15 +43,16 @@ std::size_t HeldMessage::held_bytes() const {
     return head_.size() + body_.size() + list_bytes(receivers_.size());
 }
 
-void HeldMessage::charge_to(const bus::Ref<InFlight>& sender) {
+void HeldMessage::charge_to(const bus::Ref<InFlight>& sender, bus::ReadArena& arena) {
     const std::size_t list = list_bytes(receivers_.size() > kShortList ? receivers_.size() : 0);
     for (const std::size_t bytes : {held_bytes(), std::max(bytes_as_sent_, list), list}) {
-        if (bytes == 0) continue;
-        if (sender->try_add(bytes, descriptor_count())) continue;
+        if (bytes == 0 || sender->try_add(bytes, descriptor_count())) continue;
         charged_bytes_ = bytes;
         charge_.emplace(sender, bytes, static_cast<std::uint32_t>(descriptor_count()));
-        return;
+        break;
     }
+    if (held_bytes() > charged_bytes())
+        uncharged_ = bus::ReadArena::Aside(arena, held_bytes() - charged_bytes());
 }
 
 void HeldMessages::keep(PeerId sender, HeldMessage message) {

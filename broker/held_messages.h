@@ -3,8 +3,9 @@
 // a broadcast of which some receivers have their copy already. While one waits its sender is not
 // read, so there is one for each sender, and what the driver says because of it.
 // Invariant: bytes are owned and charged to the sender: at least what it was charged for the
-// message while that came, and a long list of receivers. Without a charge are messages that came in
-// one read, and the rest of a broadcast whose first copies took the last room: these have the body.
+// message while that came, and a long list of receivers. What is without a charge, as it came in
+// one read, or as the first copies of a broadcast took the last room, counts as put aside: there is
+// a bound to that for all together (ReadArena).
 // Source: DESIGN, section 5.
 #pragma once
 
@@ -19,6 +20,7 @@
 #include "broker/in_flight.h"
 #include "broker/peer_id.h"
 #include "bus/message.h"
+#include "bus/receive_buffer.h"
 
 namespace buzon::broker {
 
@@ -50,9 +52,12 @@ public:
         return receivers * 2 * sizeof(PeerId);
     }
 
-    /// Charges it to `sender`, if that has room.
-    void charge_to(const bus::Ref<InFlight>& sender);
-    void release_charge() { charge_.reset(); }
+    /// Charges it to `sender`, if that has room; what has none counts as put aside in `arena`.
+    void charge_to(const bus::Ref<InFlight>& sender, bus::ReadArena& arena);
+    void release_charge() {
+        charge_.reset();
+        uncharged_.release();
+    }
     /// Of held_bytes(), what is charged.
     [[nodiscard]] std::size_t charged_bytes() const { return charge_ ? charged_bytes_ : 0; }
     /// Null: nobody, as there was no room.
@@ -76,6 +81,7 @@ private:
     std::size_t bytes_as_sent_;
     std::size_t charged_bytes_ = 0;
     std::optional<InFlightCharge> charge_;
+    bus::ReadArena::Aside uncharged_;
 };
 
 class HeldMessages {

@@ -355,13 +355,16 @@ TEST(HeldMessage, IsChargedAsItWasSentIfThereIsNoRoomForMore) {
         const auto sender =
             bus::make_ref<InFlight>(static_cast<InFlightListener*>(nullptr), account->payer());
         HeldMessage held(message, HeldKind::ToOne, {PeerId{1}}, {PeerId{1}});
-        held.charge_to(sender);
+        bus::ReadArena arena;
+        held.charge_to(sender, arena);
         const std::size_t expected = room < message.size()    ? 0
                                      : room == message.size() ? message.size()
                                                               : held.held_bytes();
         EXPECT_EQ(held.charged_bytes(), expected);
         EXPECT_EQ(sender->bytes(), expected);
+        EXPECT_EQ(arena.aside(), held.held_bytes() - expected) << "what nobody pays for is bounded";
         held.release_charge();
+        EXPECT_EQ(arena.aside(), 0U);
         EXPECT_EQ(sender->bytes(), 0U);
     }
 }
