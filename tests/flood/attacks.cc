@@ -5,6 +5,7 @@
 
 #include "tests/flood/connection_floods.h"
 #include "tests/flood/crew.h"
+#include "tests/flood/full_account.h"
 #include "tests/flood/guests.h"
 #include "tests/flood/hoarders.h"
 #include "tests/flood/hosts.h"
@@ -15,6 +16,8 @@
 
 namespace buzon::flood {
 namespace {
+
+using namespace std::chrono_literals;
 
 constexpr std::size_t kKiB = 1024;
 constexpr std::size_t kMiB = kKiB * kKiB;
@@ -97,7 +100,8 @@ std::vector<Attack> at_a_receiver() {
         {"busy-receiver",
          "signals for one who reads in bursts and must not be disconnected for it",
          {actor_of({.name = "Busy",
-                    .reading = Reading::InBursts,
+                    .reading = Reading::WithPauses,
+                    .rhythm = {.reads = 300ms, .pauses = 700ms},
                     .hears_on_record = true,
                     .is_innocent = true}),
           speaker(signals("Busy", kKiB).on_record())}},
@@ -128,6 +132,14 @@ std::vector<Attack> at_the_bus() {
          {speaker(driver_calls(
              "AddMatch",
              [](auto, auto nth) { return fmt::format("interface='org.example.I{}'", nth); }))}},
+        {"rules-of-64-conditions",
+         "ten connections add rules of 64 conditions, as many as they may, hang up and come again",
+         {leaver_with_rules(10, 5000)},
+         {},
+         kLong},
+        {"environment",
+         "sets a variable again and again, where there are 5,000",
+         {environment_of(5000), speaker(environment_updates(1))}},
         {"names",
          "requests names for ever, watched by one who follows NameOwnerChanged",
          {name_watcher(), speaker(name_requests([](auto, auto nth) {
@@ -155,6 +167,9 @@ std::vector<Attack> at_many() {
                                             .hears_on_record = true});
     return {
         {"unheard-broadcasts", "signals that nobody hears", {speaker(broadcasts(100))}},
+        {"rules-made-to-match",
+         "signals that 15,000 rules of one subscriber match, which all have to be looked at",
+         {actor_of({.rules = rules_for_the_root(15'000)}), speaker(broadcasts_of("/"))}},
         {"slow-subscribers",
          "a flood of signals for 1,000 subscribers who read 16 KiB a second each",
          {slow_subscribers, speaker(flood.on_record())}},
@@ -182,6 +197,46 @@ std::vector<Attack> at_many() {
 /// Shares of a bus are smaller with them than with those of a session bus: seconds fill one.
 std::vector<std::pair<std::string, std::uint64_t>> limits_of_a_system_bus() {
     return {{"max_message_size", 32 * kMiB}, {"max_outgoing_bytes", 127 * kMiB}};
+}
+
+/// Of a program of its own that reads.
+Actor subscriber(Reading reading = Reading::Everything) {
+    return actor_of({.rules = {broadcast_rule()}, .reading = reading, .is_innocent = true});
+}
+
+std::vector<Attack> on_a_full_account() {
+    return {
+        {"held-broadcasts",
+         "1,500 subscribers of a program with a full account broadcast to each other",
+         {fills_its_account_first(actor_of({.connections = 1500,
+                                            .rules = {broadcast_rule()},
+                                            .speech = broadcasts(3000),
+                                            .reading = Reading::Nothing}))},
+         {},
+         kLong},
+        {"first-parts",
+         "a program with a full account sends 60,000 bytes of 64,000 with 3,000 connections",
+         {fills_its_account_first(half_messages(
+             3000, {.announced_bytes = 64'000, .sent_bytes = 60'000, .then = Then::Nothing}))},
+         {},
+         kLong},
+        {"paused-beside-deaf",
+         "a program with a full account broadcasts to three who read and one who pauses for 1.5 s",
+         {subscriber(), subscriber(), subscriber(),
+          actor_of({.rules = {broadcast_rule()},
+                    .reading = Reading::WithPauses,
+                    .rhythm = {.reads = 1500ms, .pauses = 1500ms},
+                    .is_innocent = true}),
+          fills_its_account_first(speaker(broadcasts(8000)))},
+         {},
+         kLong},
+        {"long-queue-ends",
+         "one who reads nothing hangs up with all that two programs have sent it, and comes again",
+         {leaver_with_a_queue("Deaf"), speaker(signals("Deaf", 100)),
+          speaker(signals("Deaf", 100))},
+         {},
+         kLong},
+    };
 }
 
 /// An innocent says what three others hear, and `stalled` connections of one program do not read.
@@ -219,11 +274,6 @@ std::vector<Attack> by_keeping_still() {
          limits_of_a_system_bus(),
          kLong},
     };
-}
-
-/// Of a program of its own that reads.
-Actor subscriber(Reading reading = Reading::Everything) {
-    return actor_of({.rules = {broadcast_rule()}, .reading = reading, .is_innocent = true});
 }
 
 /// Ten connections of one program that takes little of what it has asked for.
@@ -303,6 +353,11 @@ std::vector<Attack> with_descriptors_and_replies() {
 std::vector<Attack> by_being_there() {
     return {
         {"connections", "holds up to 2,000 connections", {connection_hoarder(2000)}},
+        {"connections-of-one-program",
+         "a program takes all that it gets of 5,000 connections, while others join",
+         {connection_hoarder(12'000)},
+         {{"max_completed_connections", 5000}},
+         kLong},
         {"connection-churn", "joins and leaves", {connection_churner()}},
         {"half-auth", "1,000 logins that go on a byte at a time", {half_authenticated(1000)}},
         {"user-connections",
@@ -328,7 +383,7 @@ const std::vector<Attack>& all_attacks() {
     static const auto attacks = [] {
         std::vector<Attack> all;
         for (const auto& some :
-             {at_a_receiver(), at_the_bus(), at_many(), by_keeping_still(),
+             {at_a_receiver(), at_the_bus(), at_many(), by_keeping_still(), on_a_full_account(),
               at_innocents_with_a_part(), with_descriptors_and_replies(), by_being_there()}) {
             all.insert(all.end(), some.begin(), some.end());
         }

@@ -94,12 +94,13 @@ private:
 
 class HalfMessages final : public Role {
 public:
-    explicit HalfMessages(std::size_t connections) : connections_(connections) {}
+    HalfMessages(std::size_t connections, HalfMessage half)
+        : connections_(connections), half_(half) {}
 
     void start(Stage& stage) override {
         for (std::size_t i = 0; i < connections_; ++i)
             halves_.push_back({std::make_unique<load::Client>(stage.socket_path), 0});
-        message_ = calls("Nobody", kAnnounced, Reply::NotWanted).write(0, 0);
+        message_ = calls("Nobody", half_.announced_bytes, Reply::NotWanted).write(0, 0);
         load::set_serial(message_, kSerial);
     }
     void step(Stage& stage) override {
@@ -116,8 +117,6 @@ public:
     }
 
 private:
-    static constexpr std::size_t kAnnounced = std::size_t{32} << 20;
-    static constexpr std::size_t kSent = std::size_t{1} << 20;
     static constexpr std::uint32_t kSerial = 1000;
 
     struct Half {
@@ -125,13 +124,16 @@ private:
         std::size_t sent;
     };
 
-    void send_more(Half& half) {
-        const auto end = half.sent < kSent ? kSent : half.sent + 1;
+    void send_more(Half& half) const {
+        const std::size_t more = half_.then == Then::Dribbles ? 1 : 0;
+        const auto end = std::max(half_.sent_bytes, half.sent + more);
+        if (end == half.sent) return;
         const auto part = std::span(message_).subspan(half.sent, end - half.sent);
         half.sent += half.client->send_some(part);
     }
 
     std::size_t connections_;
+    HalfMessage half_;
     std::vector<Half> halves_;
     load::Bytes message_;
 };
@@ -155,8 +157,8 @@ Actor half_authenticated(std::size_t most) {
     return actor<HalfAuthenticated>(most);
 }
 
-Actor half_messages(std::size_t connections) {
-    return actor<HalfMessages>(connections);
+Actor half_messages(std::size_t connections, HalfMessage half) {
+    return actor<HalfMessages>(connections, half);
 }
 
 }  // namespace buzon::flood

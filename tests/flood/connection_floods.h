@@ -14,7 +14,14 @@ namespace buzon::flood {
 [[nodiscard]] Actor connection_churner();
 /// Holds `most` connections that begin to authenticate and go on a byte at a time.
 [[nodiscard]] Actor half_authenticated(std::size_t most);
-/// Each of `connections` sends the head of a message and a part of its body, then dribbles.
-[[nodiscard]] Actor half_messages(std::size_t connections);
+/// Each of `connections` announces a message, sends the head of it and a part of its body; then it
+/// sends a byte now and then, or no more.
+enum class Then { Dribbles, Nothing };
+struct HalfMessage {
+    std::size_t announced_bytes = std::size_t{32} << 20;
+    std::size_t sent_bytes = std::size_t{1} << 20;
+    Then then = Then::Dribbles;
+};
+[[nodiscard]] Actor half_messages(std::size_t connections, HalfMessage half = {});
 
 }  // namespace buzon::flood

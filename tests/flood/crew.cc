@@ -29,6 +29,7 @@ public:
     }
 
     void step(Stage& stage) override {
+        if (!has_begun_) begin();
         wait([](const Member& each) { return each.source(); });
         for_each(stage, [&](Member& member, bool is_ready) {
             member.drip(Clock::now());
@@ -51,6 +52,11 @@ public:
     }
 
 private:
+    void begin() {
+        has_begun_ = true;
+        for (const auto& member : members_)
+            member->begin(Clock::now());
+    }
     /// Waits for what the members wait for, but only for a moment.
     template <typename SourceOf>
     void wait(SourceOf&& source_of) {
@@ -90,6 +96,7 @@ private:
     Crew crew_;
     std::vector<std::unique_ptr<Member>> members_;
     std::vector<pollfd> sources_;
+    bool has_begun_ = false;
 };
 
 }  // namespace

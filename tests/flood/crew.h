@@ -4,6 +4,7 @@
 // get. What it does is data, so most attacks are a list of these.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -14,9 +15,14 @@
 
 namespace buzon::flood {
 
-/// In bursts, with pauses: everything, but for 700 or 500 ms of each second it is busy with
-/// something else. Drips: some bytes once a second; steadily: as many, evenly.
-enum class Reading { Everything, Nothing, Drips, Steadily, InBursts, WithPauses };
+/// With pauses: everything, but now and then it is busy with something else. Drips: some bytes once
+/// a second; steadily: as many, evenly.
+enum class Reading { Everything, Nothing, Drips, Steadily, WithPauses };
+/// First it reads, then it does not, and so on.
+struct Rhythm {
+    std::chrono::milliseconds reads{500};
+    std::chrono::milliseconds pauses{500};
+};
 enum class Attachment { Nothing, SixteenFiles, ItsOwnSocket };
 
 struct Crew {
@@ -28,6 +34,7 @@ struct Crew {
     Attachment attachment = Attachment::Nothing;
     Reading reading = Reading::Everything;
     std::size_t drip_bytes = 0;                // a second and connection, for Drips and Steadily
+    Rhythm rhythm{};                           // for WithPauses
     std::optional<std::size_t> reply_bytes{};  // answers calls with such a body
     /// The first connection writes down what it gets of the speech on record.
     bool hears_on_record = false;

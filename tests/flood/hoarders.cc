@@ -5,9 +5,11 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -35,12 +37,14 @@ public:
     /// Reads and says what is possible now. False: it has come to its end.
     bool work() {
         client_.receive_some([&](auto message) { take(message); });
-        outbox_.flush(client_);
+        if (outbox_.flush(client_) && !is_over_) say_more();
         return !is_over_;
     }
 
 protected:
     virtual void take(std::span<const std::byte> message) = 0;
+    /// All that it has said is out.
+    virtual void say_more() {}
     void say(load::Bytes& message, std::uint32_t serial) {
         load::set_serial(message, serial);
         outbox_.add(message);
@@ -68,6 +72,38 @@ private:
     }
 
     std::uint32_t last_ = 0;
+};
+
+class WithRules final : public Visit {
+public:
+    WithRules(const std::string& socket_path, std::size_t visitor, std::size_t most)
+        : Visit(socket_path), visitor_(visitor), most_(most) {
+        say_more();
+    }
+
+private:
+    static constexpr std::size_t kAtOnce = 64;
+
+    void take(std::span<const std::byte> message) override {
+        const auto header = load::header_of(message);
+        const bool is_limit = header.type == bus::MessageType::Error;
+        if (is_limit || header.reply_serial == last_) end();
+    }
+    void say_more() override {
+        for (std::size_t i = 0; i < kAtOnce && said_ < most_; ++i) {
+            auto request = speech_.write(visitor_, visitor_ * most_ + said_);
+            const auto serial = next_serial();
+            if (++said_ == most_) last_ = serial;
+            say(request, serial);
+        }
+    }
+
+    std::size_t visitor_;
+    std::size_t most_;
+    Speech speech_ =
+        driver_calls("AddMatch", [](auto, auto nth) { return rule_of_64_conditions(nth); });
+    std::size_t said_ = 0;
+    std::optional<std::uint32_t> last_;  // of so many that it wants no more
 };
 
 /// Leaves as much to do as its socket takes.
@@ -203,6 +239,47 @@ private:
     load::Bytes signal_ = broadcasts(1024).write(0, 0);
 };
 
+class LeaversWithRules final : public Visitors {
+public:
+    LeaversWithRules(std::size_t connections, std::size_t most)
+        : Visitors(connections), most_(most) {}
+
+private:
+    std::unique_ptr<Visit> begin(const std::string& socket_path, std::size_t index) override {
+        return std::make_unique<WithRules>(socket_path, index, most_);
+    }
+
+    std::size_t most_;
+};
+
+class LeaverWithAQueue final : public Role {
+public:
+    explicit LeaverWithAQueue(std::string_view name)
+        : request_(name_requests([name = attack_name(name)](auto, auto) { return name; })) {}
+
+    void start(Stage& stage) override { come(stage); }
+    void step(Stage& stage) override {
+        std::this_thread::sleep_for(std::chrono::milliseconds(kStepMs));
+        if (Clock::now() - came_ < kStay) return;
+        client_.reset();
+        come(stage);
+    }
+
+private:
+    static constexpr std::chrono::milliseconds kStay{2500};
+
+    /// Behind its last connection, if the bus has not seen that one go.
+    void come(const Stage& stage) {
+        client_.emplace(stage.socket_path);
+        client_->call(request_.write(0, 0));
+        came_ = Clock::now();
+    }
+
+    Speech request_;
+    std::optional<load::Client> client_;
+    Clock::time_point came_{};
+};
+
 class FillersToTheLastByte final : public Visitors {
 public:
     explicit FillersToTheLastByte(std::string to) : Visitors(1), to_(std::move(to)) {}
@@ -223,6 +300,15 @@ Actor leaver_with_names(std::size_t connections, std::size_t names) {
 
 Actor leaver_with_broadcasts(std::size_t connections) {
     return {.make = [=] { return std::make_unique<LeaversWithBroadcasts>(connections); }};
+}
+
+Actor leaver_with_rules(std::size_t connections, std::size_t most) {
+    return {.make = [=] { return std::make_unique<LeaversWithRules>(connections, most); }};
+}
+
+Actor leaver_with_a_queue(std::string_view name) {
+    return {.make = [name = std::string(name)] { return std::make_unique<LeaverWithAQueue>(name); },
+            .is_active = false};
 }
 
 Actor filler_to_the_last_byte(std::string_view to) {

@@ -16,6 +16,14 @@ namespace buzon::flood {
 /// again.
 [[nodiscard]] Actor leaver_with_broadcasts(std::size_t connections);
 
+/// Each of `connections` adds as many rules of 64 conditions as it may, `most` at most, hangs up,
+/// and joins again.
+[[nodiscard]] Actor leaver_with_rules(std::size_t connections, std::size_t most);
+
+/// Owns attack_name(`name`) and reads nothing of what it is sent; hangs up every now and then, and
+/// joins again.
+[[nodiscard]] Actor leaver_with_a_queue(std::string_view name);
+
 /// Fills its share of a queue to the last byte, hangs up, and joins again: calls to the owner of
 /// attack_name(`to`) as long as the bus takes them, shorter ones when it refuses one.
 [[nodiscard]] Actor filler_to_the_last_byte(std::string_view to);

@@ -10,6 +10,7 @@
 // Exit status: 0, buzond meets all goals asked for; 1, it does not; 2, nothing could be measured.
 #include <fmt/format.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -68,6 +69,14 @@ Rates rates_of(const Options& options) {
     return rates;
 }
 
+/// Some attackers have thousands of connections, and so has the bus that they attack.
+void allow_as_many_descriptors_as_possible() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 void warn_of_load() {
     constexpr double kQuiet = 0.5;
     double load = 0;
@@ -99,6 +108,7 @@ int run(int argc, char** argv) {
         fmt::print(stderr, "buzon-flood: there is no bus to attack\n");
         return kNotMeasured;
     }
+    allow_as_many_descriptors_as_possible();
     warn_of_load();
     const auto rates = rates_of(options);
     if (!options.json) fmt::print("\n{}", table_heading());

@@ -4,15 +4,11 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <span>
 
 namespace buzon::flood {
 namespace {
 
-using std::chrono::milliseconds;
-
-constexpr milliseconds kBurst{300};
-constexpr milliseconds kBetweenPauses{500};
-constexpr milliseconds kBurstPeriod{1000};
 constexpr std::size_t kBatchBytes = std::size_t{64} << 10;
 constexpr std::size_t kMostAtOnce = std::size_t{1} << 20;
 constexpr double kSteadyPeriod = 0.002;
@@ -26,8 +22,7 @@ Member::Member(const Stage& stage, const Crew& crew, std::size_t index)
       board_(stage.board),
       index_(index),
       is_first_(index == 0),
-      client_(stage.socket_path),
-      dripped_(Clock::now()) {
+      client_(stage.socket_path) {
     set_up();
     open_attachment();
     if (!crew_.speech.is_silence()) refill();
@@ -40,8 +35,7 @@ Member::Member(const Stage& stage, const Crew& crew, std::size_t index)
 
 void Member::set_up() {
     if (is_first_ && !crew_.name.empty()) client_.request_name(attack_name(crew_.name));
-    for (const auto& rule : crew_.rules)
-        client_.add_match(rule);
+    add_rules();
     if (!crew_.monitors) return;
     client_.call(load::make_call({.path = bus::kDriverPath,
                                   .interface = "org.freedesktop.DBus.Monitoring",
@@ -52,6 +46,26 @@ void Member::set_up() {
                                      body.end_array(body.begin_array('s'));
                                      body.write_uint32(0);
                                  }));
+}
+
+/// There may be thousands: an answer is asked for to the last one only, as a limit that is reached
+/// stays reached.
+void Member::add_rules() {
+    if (crew_.rules.empty()) return;
+    load::Bytes calls;
+    for (const auto& rule : std::span(crew_.rules).first(crew_.rules.size() - 1)) {
+        auto call = load::make_call({.flags = bus::kFlagNoReplyExpected,
+                                     .path = bus::kDriverPath,
+                                     .interface = bus::kDriverName,
+                                     .member = "AddMatch",
+                                     .destination = bus::kDriverName,
+                                     .signature = "s"},
+                                    [&](bus::WireWriter& body) { body.write_string(rule); });
+        load::set_serial(call, client_.next_serial());
+        calls.insert(calls.end(), call.begin(), call.end());
+    }
+    client_.send(calls);
+    client_.add_match(crew_.rules.back());
 }
 
 void Member::open_attachment() {
@@ -68,11 +82,11 @@ void Member::open_attachment() {
 }
 
 bool Member::reads() const {
-    const auto into_period = (Clock::now() - board_.made) % kBurstPeriod;
+    const auto& rhythm = crew_.rhythm;
     switch (crew_.reading) {
         case Reading::Everything: return true;
-        case Reading::InBursts: return into_period < kBurst;
-        case Reading::WithPauses: return into_period < kBetweenPauses;
+        case Reading::WithPauses:
+            return (Clock::now() - begun_) % (rhythm.reads + rhythm.pauses) < rhythm.reads;
         case Reading::Nothing:
         case Reading::Drips:
         case Reading::Steadily: return false;

@@ -18,6 +18,8 @@ class Member {
 public:
     Member(const Stage& stage, const Crew& crew, std::size_t index);
 
+    /// The attack begins: pauses and drips are counted from `now`.
+    void begin(Clock::time_point now) { begun_ = dripped_ = now; }
     /// What it waits for; nothing for one who neither speaks nor reads.
     [[nodiscard]] pollfd source() const;
     /// Reads and says what is possible now.
@@ -38,6 +40,7 @@ private:
     [[nodiscard]] bool reads() const;
     [[nodiscard]] bool has_something_to_say() const;
     void set_up();
+    void add_rules();
     void open_attachment();
     void say();
     bool finish_batch();
@@ -70,6 +73,7 @@ private:
 
     load::Bytes reply_;
     Outbox outbox_;
+    Clock::time_point begun_{};
     Clock::time_point dripped_{};
     std::uint32_t barrier_ = 0;  // serial of the call behind everything that it has said
 };

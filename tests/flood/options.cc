@@ -46,7 +46,7 @@ std::pair<std::string, std::uint64_t> limit_of(const std::string& text) {
 
 void list_attacks() {
     for (const auto& attack : all_attacks())
-        fmt::print("{:<21} {}\n", attack.name, attack.about);
+        fmt::print("{:<26} {}\n", attack.name, attack.about);
 }
 
 Names all_attack_names() {

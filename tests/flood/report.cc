@@ -13,7 +13,7 @@
 namespace buzon::flood {
 namespace {
 
-constexpr std::string_view kRow = "{:<21} {:<11} {:>9} {:>6} {:>15} {:>10} {:>8} {:>8} {:>5}  {}\n";
+constexpr std::string_view kRow = "{:<26} {:<11} {:>9} {:>6} {:>15} {:>10} {:>8} {:>8} {:>5}  {}\n";
 constexpr double kMiB = 1024.0 * 1024.0;
 constexpr double kUsPerMs = 1000;
 
@@ -143,7 +143,7 @@ std::string table_heading() {
 
 std::string row_of(const Outcome& outcome, const std::vector<Goal>& goals, const Bounds& bounds) {
     if (!outcome.failure.empty()) {
-        return fmt::format("{:<21} {:<11} failed: {}\n", outcome.attack, outcome.bus,
+        return fmt::format("{:<26} {:<11} failed: {}\n", outcome.attack, outcome.bus,
                            outcome.failure);
     }
     return fmt::format(kRow, outcome.attack, outcome.bus, memory_of(outcome),

@@ -107,8 +107,36 @@ Speech broadcasts(std::size_t body_bytes) {
         [body_bytes] { return message_of(MessageType::Signal, {}, body_bytes, Reply::NotWanted); });
 }
 
+Speech broadcasts_of(std::string_view text) {
+    return always([text = std::string(text)] {
+        return load::make_message({.type = MessageType::Signal,
+                                   .flags = bus::kFlagNoReplyExpected,
+                                   .path = kPath,
+                                   .interface = kInterface,
+                                   .member = "Flood",
+                                   .signature = "s"},
+                                  [&](bus::WireWriter& body) { body.write_string(text); });
+    });
+}
+
 std::string broadcast_rule() {
     return fmt::format("type='signal',interface='{}'", kInterface);
+}
+
+std::vector<std::string> rules_for_the_root(std::size_t count) {
+    std::vector<std::string> rules;
+    rules.reserve(count);
+    for (std::size_t i = 0; i < count; ++i)
+        rules.push_back(fmt::format("arg0path='/n{}/'", i));
+    return rules;
+}
+
+std::string rule_of_64_conditions(std::uint64_t nth) {
+    constexpr std::uint64_t kConditions = 64;
+    std::string rule = "type='signal'";
+    for (std::uint64_t i = 0; i < kConditions; ++i)
+        rule += fmt::format(",arg{}='{:x}'", i, nth * kConditions + i);
+    return rule;
 }
 
 Speech calls_with_descriptors(std::string_view to, std::uint32_t count) {
@@ -153,6 +181,21 @@ Speech name_requests(TextWriter text) {
                     });
                 },
             .varies = true};
+}
+
+Speech environment_updates(std::size_t entries) {
+    return always([entries] {
+        return load::make_driver_call("UpdateActivationEnvironment", "a{ss}",
+                                      [&](bus::WireWriter& body) {
+                                          const auto settings = body.begin_array('{');
+                                          for (std::size_t i = 0; i < entries; ++i) {
+                                              body.align_struct();
+                                              body.write_string(fmt::format("BUZON_FLOOD_{}", i));
+                                              body.write_string("on");
+                                          }
+                                          body.end_array(settings);
+                                      });
+    });
 }
 
 Speech name_churn(std::string_view name) {

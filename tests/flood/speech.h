@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tests/load/messages.h"
 
@@ -38,8 +39,14 @@ enum class Reply { Wanted, NotWanted };
 /// Calls that carry `count` descriptors; the speaker attaches them.
 [[nodiscard]] Speech calls_with_descriptors(std::string_view to, std::uint32_t count);
 [[nodiscard]] Speech broadcasts(std::size_t body_bytes);
-/// The rule of those who hear broadcasts().
+/// With `text` as their only argument.
+[[nodiscard]] Speech broadcasts_of(std::string_view text);
+/// The rule of those who hear broadcasts() and broadcasts_of().
 [[nodiscard]] std::string broadcast_rule();
+/// So many of paths below "/", each different: all match the text "/".
+[[nodiscard]] std::vector<std::string> rules_for_the_root(std::size_t count);
+/// The longest that there is: 64 arguments, each with a value that no other rule has.
+[[nodiscard]] std::string rule_of_64_conditions(std::uint64_t nth);
 /// Returns that nobody has asked for, for whoever owns attack_name(`to`).
 [[nodiscard]] Speech replies(std::string_view to);
 /// Calls of the bus without arguments.
@@ -49,6 +56,9 @@ using TextWriter = std::function<std::string(std::size_t speaker, std::uint64_t 
 [[nodiscard]] Speech driver_calls(std::string_view member, TextWriter text);
 /// RequestName, queueing, for what `text` gives.
 [[nodiscard]] Speech name_requests(TextWriter text);
+
+/// UpdateActivationEnvironment with `entries` settings.
+[[nodiscard]] Speech environment_updates(std::size_t entries);
 
 /// RequestName and ReleaseName of attack_name(`name`) in turn.
 [[nodiscard]] Speech name_churn(std::string_view name);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/flood/name_watcher.h"
+#include "tests/flood/speech.h"
 #include "tests/load/client.h"
 
 namespace buzon::flood {
@@ -80,10 +81,28 @@ private:
     std::optional<load::Client> client_;
 };
 
+class Environment final : public Role {
+public:
+    explicit Environment(std::size_t entries) : entries_(entries) {}
+
+    void start(Stage& stage) override {
+        load::Client(stage.socket_path).call(environment_updates(entries_).write(0, 0));
+    }
+    void step(Stage&) override { std::this_thread::sleep_for(kStep); }
+
+private:
+    std::size_t entries_;
+};
+
 }  // namespace
 
 Actor stalled_watchers(StalledWatch watch) {
     return {.make = [watch] { return std::make_unique<StalledWatchers>(watch); },
+            .is_active = false};
+}
+
+Actor environment_of(std::size_t entries) {
+    return {.make = [entries] { return std::make_unique<Environment>(entries); },
             .is_active = false};
 }
 

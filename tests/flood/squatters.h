@@ -17,6 +17,9 @@ struct StalledWatch {
 };
 [[nodiscard]] Actor stalled_watchers(StalledWatch watch);
 
+/// Sets `entries` variables in the environment of what the bus starts.
+[[nodiscard]] Actor environment_of(std::size_t entries);
+
 /// Owns `names` long names.
 [[nodiscard]] Actor owner_of_names(std::size_t names);
 
