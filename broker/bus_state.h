@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/activation_environment.h"
 #include "broker/denial_log.h"
 #include "broker/event_counts.h"
 #include "broker/match_index.h"
@@ -116,7 +117,7 @@ struct BusState {
     ReplyTracker replies;
     Peaks peaks;
     EventCounts counts;
-    std::map<std::string, std::string> activation_environment;
+    ActivationEnvironment activation_environment;
 };
 
 }  // namespace buzon::broker

@@ -3,10 +3,9 @@
 // The environment for services is kept (bounded) for when it does.
 #include <fmt/format.h>
 
-#include <map>
-#include <string>
-#include <utility>
+#include <string_view>
 
+#include "broker/activation_environment.h"
 #include "broker/driver.h"
 #include "bus/base/log.h"
 
@@ -14,37 +13,33 @@ namespace buzon::broker {
 
 namespace {
 
-// More than any environment that a process can be started with (ARG_MAX is some 2 MiB).
-constexpr std::size_t kMaxEnvironmentBytes = std::size_t{1} << 20;
+/// Of looking for a variable and setting it, for Peer::charge_turn().
+constexpr std::size_t kCostPerSetting = 256;
 
-// What an entry costs besides its bytes.
-constexpr std::size_t kEntryBytes = 64;
+struct GivenSettings {
+    ActivationEnvironment::Settings settings;
+    std::size_t count = 0;  // with those given twice
+    bool are_too_many = false;
+};
 
-using Environment = std::map<std::string, std::string>;
-
-std::size_t size_of(const Environment& environment) {
+/// Of an a{ss}; the last one of a name counts. Stops where those given take up more than there may
+/// be in all, so that no message is a long work.
+GivenSettings read_settings(bus::WireReader& arguments) {
+    GivenSettings read;
     std::size_t bytes = 0;
-    for (const auto& [key, value] : environment)
-        bytes += kEntryBytes + key.size() + value.size();
-    return bytes;
-}
-
-/// Adds an a{ss} to `environment`. False, with some of it added, where that becomes too large.
-bool apply_settings(bus::WireReader& arguments, Environment& environment) {
-    std::size_t bytes = size_of(environment);
     const auto end = arguments.enter_array('{');
     while (end && arguments.position() < *end) {
         if (!arguments.align(8)) break;
         const auto key = arguments.read_string();
         const auto value = arguments.read_string();
         if (!key || !value) break;
-        const auto [entry, is_new] = environment.try_emplace(std::string(*key));
-        if (is_new) bytes += kEntryBytes + key->size();
-        bytes = bytes - entry->second.size() + value->size();
-        if (bytes > kMaxEnvironmentBytes) return false;
-        entry->second = *value;
+        ++read.count;
+        bytes += ActivationEnvironment::size_of(*key, *value);
+        read.are_too_many = bytes > ActivationEnvironment::kMaxBytes;
+        if (read.are_too_many) break;
+        read.settings.insert_or_assign(*key, *value);
     }
-    return true;
+    return read;
 }
 
 }  // namespace
@@ -73,12 +68,12 @@ Driver::Outcome Driver::update_activation_environment(DriverCall& call) {
     if (state_.identity.has_service_helper)
         return refuse(bus::error_name::kAccessDenied,
                       "Cannot change activation environment on a system bus.");
-    auto changed = state_.activation_environment;
-    if (!apply_settings(call.arguments, changed))
+    const auto read = read_settings(call.arguments);
+    call.caller.charge_turn(read.count * kCostPerSetting);
+    if (read.are_too_many || !state_.activation_environment.update(read.settings))
         return refuse(bus::error_name::kLimitsExceeded,
                       fmt::format("The activation environment would have more than {} bytes",
-                                  kMaxEnvironmentBytes));
-    state_.activation_environment = std::move(changed);
+                                  ActivationEnvironment::kMaxBytes));
     acknowledge(call);
     return {};
 }
