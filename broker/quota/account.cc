@@ -12,23 +12,30 @@ namespace {
 constexpr std::size_t kConnections = static_cast<std::size_t>(Resource::Connections);
 
 /// Where claims begin. What each connection has one of would, if they ranked among each other, let
-/// only a few of them in.
+/// only a few of them in; and if only users did, one program could keep out all others of its user.
 constexpr Level sharing_level(std::size_t resource) {
-    return resource == kConnections ? Level::User : Level::Connection;
+    return resource == kConnections ? Level::Principal : Level::Connection;
 }
 
 constexpr Share::Role role_of(std::size_t resource, Level level, bool is_estate) {
     if (level == Level::Bus) return Share::Role::Root;
     if (level > sharing_level(resource)) return Share::Role::BelowLeaf;
+    // The dead have no places, so no pocket is lost to them.
+    if (is_estate && resource == kConnections) return Share::Role::BelowLeaf;
     return level == sharing_level(resource) || is_estate ? Share::Role::Leaf : Share::Role::Branch;
+}
+
+/// By which the children of an account at `level` rank.
+constexpr const Tiers& tiers_below(Level level, std::size_t resource) {
+    if (resource == kConnections) return level == Level::Bus ? kPlacesOfUsers : kPlacesOfPrograms;
+    return level == Level::Principal ? kNarrowTiers : kWideTiers;
 }
 
 template <typename Pools, std::size_t... Index>
 std::array<Share, kResourceCount> make_shares(
     Pools& pools, Account* parent, Level level, bool is_estate, std::index_sequence<Index...>) {
-    const auto& tiers = level == Level::Principal ? kNarrowTiers : kWideTiers;
     return {Share(pools[Index], parent ? &parent->share(static_cast<Resource>(Index)) : nullptr,
-                  role_of(Index, level, is_estate), tiers)...};
+                  role_of(Index, level, is_estate), tiers_below(level, Index))...};
 }
 
 }  // namespace

@@ -27,7 +27,7 @@
 // have left ("estate") at its principal, or at its user if it was the last of that principal, and
 // the principal's estate with it. Only where that would need more than what those may have (what is
 // held by one claims more than what is held by several) it stays where it is: then the closed
-// connection keeps its account, and its place among the user's connections, until all is given
+// connection keeps its account, and its place among the program's connections, until all is given
 // back.
 
 namespace buzon::broker {

@@ -28,7 +28,7 @@ struct QuotaLimits {
         return caps;
     }
 
-    /// Pockets are those of connections, but of users for Connections, which only users share.
+    /// Pockets are those of connections, but of principals for Connections, which programs share.
     std::array<PoolLimits, kResourceCount> pools{};
     /// For each account of a level, by Level.
     std::array<Caps, kLevelCount> caps{no_caps(), no_caps(), no_caps(), no_caps()};

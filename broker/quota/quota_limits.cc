@@ -32,6 +32,10 @@ constexpr std::uint64_t kPocketRules = 32;
 constexpr std::uint64_t kPocketReplies = 256;
 constexpr std::uint64_t kWaitingCalls = std::uint64_t{1} << 16;
 
+// Most programs have a connection or two; a desktop has a hundred of them.
+constexpr std::uint64_t kPlacesInPocket = 4;
+constexpr std::uint64_t kProgramsWithPockets = 256;
+
 // Of the descriptors of the process, what is left to sockets, files and whatever else it has.
 constexpr std::uint64_t kReservedDescriptors = 64;
 
@@ -50,18 +54,32 @@ PoolLimits with_pockets(std::uint64_t capacity, std::uint64_t pocket, std::uint6
             .largest_loan = loan};
 }
 
-/// Half of them for messages under way, the rest for connections.
-PoolLimits descriptors(const policy::Limits& limits, std::uint64_t usable) {
-    return with_pockets(usable / 2, 1, limits.max_message_unix_fds);
+/// For messages under way; the rest is for connections, which stay.
+std::uint64_t descriptors_of_messages(std::uint64_t usable) {
+    return usable / 8;
 }
 
-/// How many there may be is said by other limits; shares only see to it that one user can't use up
-/// the descriptors of the process. A lone one gets half of what is not in pockets: all connections,
-/// or three quarters of the descriptors.
+/// How many there may be is said by other limits; shares see to it that no program, and no user,
+/// can keep others out by using up the descriptors of the process. A lone program gets 0.65 of what
+/// is not in pockets: all connections that there may be, if there are descriptors for them.
+/// Pockets: what other limits don't let anybody use anyway, four for each connection there may be;
+/// at least a tenth of the descriptors, and four each for 256 programs; but not more than two
+/// thirds of them, which is two each for 280 programs where the process may have 1,024.
 PoolLimits connections(const policy::Limits& limits, std::uint64_t usable) {
     const std::uint64_t all =
         std::uint64_t{limits.max_completed_connections} + limits.max_incomplete_connections;
-    return with_pockets(std::min(all * 8 / 3 + 8, 2 * usable), 4, 1);
+    const std::uint64_t most = usable - descriptors_of_messages(usable);
+    const std::uint64_t shared = all * 8 / 5 + 8;  // 0.65 of it is all
+    const std::uint64_t least =
+        std::min(std::max(most / 10, kPlacesInPocket * kProgramsWithPockets), most * 2 / 3);
+    const std::uint64_t spare = most - std::min(most, shared);
+    const std::uint64_t kept = std::min(std::max(least, spare), kPlacesInPocket * all);
+    const std::uint64_t pocket =
+        std::clamp(kept / kProgramsWithPockets, std::uint64_t{1}, kPlacesInPocket);
+    return {.capacity = std::min(most, shared + kept),
+            .pocket = pocket,
+            .pockets = kept / pocket,
+            .largest_loan = 1};
 }
 
 /// What all connections of one user may have together.
@@ -102,7 +120,8 @@ QuotaLimits quota_limits(const policy::Limits& limits,
     QuotaLimits quota;
     quota.pool(Resource::Bytes) =
         with_pockets(bus_bytes(limits), kPocketBytes, longest_message(limits));
-    quota.pool(Resource::Descriptors) = descriptors(limits, usable);
+    quota.pool(Resource::Descriptors) =
+        with_pockets(descriptors_of_messages(usable), 1, limits.max_message_unix_fds);
     quota.pool(Resource::MatchRules) = with_pockets(kMatchRules, kPocketRules, 0);
     quota.pool(Resource::Names) = with_pockets(kNames, kPocketNames, 0);
     quota.pool(Resource::PendingReplies) = with_pockets(kPendingReplies, kPocketReplies, 0);

@@ -43,6 +43,8 @@ constexpr bool fit_together(const Tiers& tiers) {
 }
 static_assert(fit_together(kWideTiers));
 static_assert(fit_together(kNarrowTiers));
+static_assert(fit_together(kPlacesOfUsers));
+static_assert(fit_together(kPlacesOfPrograms));
 
 }  // namespace
 

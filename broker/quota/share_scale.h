@@ -41,6 +41,16 @@ inline constexpr Tiers kWideTiers{
 inline constexpr Tiers kNarrowTiers{
     {4, 37, 52, 65, 78, 89, 100, 109, 117, 126, 134, 142, 150, 158, 166, 174, 182}};
 
+/// Of places for connections: between users 0.92 for the first, as most buses have one user, and
+/// equal parts for the tiers of up to 255.
+inline constexpr Tiers kPlacesOfUsers{
+    {1, 60, 68, 76, 84, 92, 100, 108, 140, 156, 172, 188, 204, 220, 236, 252, 254}};
+
+/// The same between programs: 0.7 for the first, and equal parts for the tiers of up to 1023. What
+/// is held stays held for long, so the many need more of it than of messages, which pass.
+inline constexpr Tiers kPlacesOfPrograms{
+    {4, 48, 56, 64, 72, 80, 88, 96, 104, 112, 144, 160, 176, 192, 208, 224, 240}};
+
 /// The steps of a pool with a given capacity.
 class ShareScale {
 public:

@@ -71,6 +71,15 @@
 //
 //     total <= capacity + (users who owe a loan) * largest_loan
 //
+// Places for connections. A connection holds one of them, so what shares this pool are programs:
+// the leaves, and with them the pockets, are principals. The tiers are kPlacesOfUsers (u) and
+// kPlacesOfPrograms (p), and whatever all the others do, a program can always come to have
+//
+//     pocket + shared * u(n(user)) * p(n(principal))      connections
+//
+// (rounded as above), and a user whose programs have no more than pockets one more, by a loan. Of a
+// lone program u p is 0.65. How much is in pockets, and for how many: quota_limits.cc.
+//
 // Caps are absolute limits for one account, at any level, on top of all this.
 //
 // Cost. While a leaf stays between two steps (or in its pocket) a charge is one comparison and one

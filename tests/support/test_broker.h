@@ -110,9 +110,11 @@ public:
         std::array<int, 2> ends{};
         if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) < 0)
             std::abort();
-        broker_.add_connection(bus::FileDescriptor(ends[0]), guid_);
+        accept(bus::FileDescriptor(ends[0]));
         return bus::FileDescriptor(ends[1]);
     }
+    /// The near end of a connection that somebody has made.
+    void accept(bus::FileDescriptor socket) { broker_.add_connection(std::move(socket), guid_); }
     /// Turns the loop until it would sleep. Returns how many turns that took.
     int settle() {
         int turns = 0;
@@ -180,10 +182,14 @@ private:
 /// A client that speaks the wire itself.
 class RawClient {
 public:
-    explicit RawClient(TestBroker& bus) : bus_(bus), socket_(bus.connect()) {}
+    explicit RawClient(TestBroker& bus) : RawClient(bus, bus.connect()) {}
+    /// `socket`: the far end of a connection whose near end the bus has.
+    RawClient(TestBroker& bus, bus::FileDescriptor socket)
+        : bus_(bus), socket_(std::move(socket)) {}
     /// Authenticates and says Hello.
-    static RawClient on(TestBroker& bus) {
-        RawClient client(bus);
+    static RawClient on(TestBroker& bus) { return on(bus, bus.connect()); }
+    static RawClient on(TestBroker& bus, bus::FileDescriptor socket) {
+        RawClient client(bus, std::move(socket));
         client.authenticate();
         client.call("Hello");
         client.name_ = client.next_reply().text();

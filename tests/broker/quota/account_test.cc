@@ -152,21 +152,61 @@ TEST(AccountTree, RefusesConnectionsAboveTheCapOfAUser) {
     EXPECT_EQ(tree.verify(), "");
 }
 
-TEST(AccountTree, KeepsRoomForUsersWhoHaveNoConnections) {
+QuotaLimits few_places() {
     auto limits = plenty();
     limits.pool(Resource::Connections) = {
-        .capacity = 2048, .pocket = 4, .pockets = 256, .largest_loan = 0};
-    AccountTree tree(limits);
-    std::vector<OpenAccount> connections;
-    for (std::uint64_t i = 0;; ++i) {
-        auto account = tree.open(kAlice, LoneConnection{i});
-        if (!account) break;
+        .capacity = 2048, .pocket = 4, .pockets = 256, .largest_loan = 1};
+    return limits;
+}
+
+/// All that the tree lets this program have; returns how many.
+std::size_t open_all(AccountTree& tree,
+                     UserId user,
+                     const PrincipalKey& program,
+                     std::vector<OpenAccount>& connections) {
+    const auto before = connections.size();
+    while (auto account = tree.open(user, program))
         connections.push_back(std::move(account).value());
-    }
-    EXPECT_EQ(connections.size(), 512U + 4);
-    for (std::uint32_t user = 0; user < 100; ++user)
-        for (std::uint64_t i = 0; i < 4; ++i)
-            connections.push_back(opened(tree, UserId{user}, LoneConnection{i}));
+    return connections.size() - before;
+}
+
+TEST(AccountTree, KeepsPlacesForProgramsAndUsersWhoHaveNone) {
+    AccountTree tree(few_places());
+    std::vector<OpenAccount> connections;
+    EXPECT_EQ(open_all(tree, kAlice, kPlayer, connections), 663U + 4) << "2^(-5/8) of 1024";
+    const auto refused = tree.open(kAlice, kPlayer);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(describe(refused.error()), "1 more connections: the principal holds 667 of 2048");
+    for (std::uint64_t program = 0; program < 128; ++program)
+        EXPECT_GE(open_all(tree, kAlice, CgroupId{program}, connections), 4U) << program;
+    for (std::uint32_t user = 10; user < 137; ++user)
+        EXPECT_GE(open_all(tree, UserId{user}, kEditor, connections), 4U) << user;
+    EXPECT_EQ(tree.verify(), "");
+}
+
+TEST(AccountTree, LendsAPlaceToAUserWhoHasNoneWhenPocketsHaveGone) {
+    AccountTree tree(few_places());
+    std::vector<OpenAccount> connections;
+    for (std::uint64_t program = 0; open_all(tree, kAlice, CgroupId{program}, connections) > 0;)
+        ++program;
+    EXPECT_FALSE(tree.open(kAlice, kEditor).has_value());
+    EXPECT_TRUE(tree.open(kBob, kEditor).has_value());
+    EXPECT_LE(connections.size(), 2048U);
+    EXPECT_EQ(tree.verify(), "");
+}
+
+TEST(AccountTree, LosesNoPocketForPlacesToTheDead) {
+    auto limits = few_places();
+    limits.pool(Resource::Connections) = {
+        .capacity = 8, .pocket = 4, .pockets = 2, .largest_loan = 0};
+    AccountTree tree(limits);
+    const auto editor = opened(tree, kAlice, kEditor);
+    auto player = opened(tree, kAlice, kPlayer);
+    const auto charge = taken(player, Resource::Bytes, 30);
+    player.close();
+    EXPECT_TRUE(charge.payer()->account().is_estate());
+    const auto next = opened(tree, kAlice, kPlayer);
+    EXPECT_TRUE(next.account().parent()->share(Resource::Connections).has_pocket());
     EXPECT_EQ(tree.verify(), "");
 }
 

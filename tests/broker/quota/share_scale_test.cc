@@ -37,7 +37,7 @@ TEST(ShareScale, FindsTheLowestStepThatAllowsAnAmount) {
 }
 
 TEST(Tiers, CostMoreTheMoreShareTogether) {
-    for (const auto* tiers : {&kWideTiers, &kNarrowTiers}) {
+    for (const auto* tiers : {&kWideTiers, &kNarrowTiers, &kPlacesOfUsers, &kPlacesOfPrograms}) {
         for (std::size_t n = 1; n < 3000; ++n)
             ASSERT_LE(tiers->cost_among(n), tiers->cost_among(n + 1));
         EXPECT_EQ(tiers->cost_among(Tiers::kMostSharers), tiers->cost.back());
@@ -57,6 +57,22 @@ TEST(Tiers, GuaranteeMoreThanOneInNSquaredWhereManyShare) {
         const bool is_larger = n == 7 || (n >= 13 && n <= 15) || (n >= 23 && n <= 31) || n >= 36;
         ASSERT_EQ(part > squared, is_larger) << n;
         ASSERT_GT(part * 5, squared * 2) << n;
+    }
+}
+
+TEST(Tiers, OfPlacesGiveTheFirstMostAndTheManyEqualParts) {
+    constexpr std::uint64_t kCapacity = std::uint64_t{1} << 30;
+    const ShareScale scale(kCapacity);
+    const auto part = [&](const Tiers& tiers, std::size_t n) {
+        return scale.top_of(static_cast<Step>(kTopStep - tiers.cost_among(n)));
+    };
+    EXPECT_GT(part(kPlacesOfUsers, 1), kCapacity * 9 / 10);
+    EXPECT_GT(part(kPlacesOfPrograms, 1), kCapacity * 7 / 10);
+    for (std::size_t n = 2; n < 1024; n *= 2) {
+        EXPECT_EQ(part(kPlacesOfPrograms, n), kCapacity / 32 / n) << n;
+        if (n < 256) {
+            EXPECT_GT(part(kPlacesOfUsers, n), kCapacity / 96 / n) << n;
+        }
     }
 }
 
