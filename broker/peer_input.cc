@@ -123,6 +123,7 @@ TurnTaker::Turn PeerInput::take_turn(std::size_t budget) {
         readable_ = false;
         read();
     }
+    read_last_words();
     return {std::exchange(turn_cost_, 0), has_work() ? Left::More : Left::Nothing};
 }
 
@@ -146,24 +147,45 @@ void PeerInput::read() {
 void PeerInput::process() {
     if (auth_) authenticate();
     if (!auth_) take_messages();
+    if (!stopped_ && is_open() && !has_backlog_) reserve();
     buffer_.park();
     if (stopped_) return;
     reserve_descriptors();
     if (stopped_) return;
-    if (!auth_ && is_open() && !has_backlog_) reserve();
     watch_deadlines();
 }
 
 /// A long message is charged as a whole before it is read on, so that those whose messages have
-/// come in part never wait for each other's room.
+/// come in part never wait for each other's room. Whoever has hung up does not wait.
 void PeerInput::reserve() {
     const std::size_t wanted = buffer_.wanted_bytes();
-    if (wanted <= kFreeBytes || wanted <= reserved_.amount() || hung_up_) return;
-    auto taken = Charge::take(payer_, Resource::Bytes, wanted - reserved_.amount());
-    if (!taken) {
-        owner_.on_no_room(wanted);
-    } else if (!reserved_.absorb(*taken)) {
-        reserved_ = std::move(*taken);
+    const std::size_t free = std::min(kFreeBytes, environment_.arena.read_bytes());
+    if (wanted > free && wanted > reserved_.amount()) {
+        auto taken = Charge::take(payer_, Resource::Bytes, wanted - reserved_.amount());
+        if (!taken) {
+            if (!hung_up_) owner_.on_no_room(wanted);
+            return;
+        }
+        if (!reserved_.absorb(*taken)) reserved_ = std::move(*taken);
+    }
+    if (!buffer_.admit_large())
+        owner_.on_violation(describe_stream_error(bus::StreamError::NoMemory));
+}
+
+/// It has hung up, and nobody pays for the long message that has come of it.
+bool PeerInput::is_beyond_room() const {
+    return hung_up_ && reserved_.amount() == 0 && (long_message_ || buffer_.unadmitted_bytes() > 0);
+}
+
+/// Such a message is not kept until the next turn: there may be thousands of them. Either the rest
+/// is in the socket, which bounds it, or the end is.
+void PeerInput::read_last_words() {
+    for (std::size_t before = 0; !stopped_ && is_open() && is_beyond_room();) {
+        const std::size_t held = buffer_.unadmitted_bytes();
+        if (held <= before) return;
+        before = held;
+        turn_cost_ += kCostPerRead;
+        read();
     }
 }
 
@@ -205,6 +227,7 @@ void PeerInput::authenticate() {
     if (auth_->awaits_cookie()) return;
     const bus::AuthServerProgress progress = auth_->feed(buffer_.unread());
     buffer_.consume(progress.consumed);
+    if (progress.consumed > 0) reserved_.release();
     follow(progress);
 }
 
@@ -233,7 +256,7 @@ void PeerInput::on_cookie(const std::optional<bus::AuthCookie>& cookie) {
 
 void PeerInput::take_messages() {
     while (!stopped_ && is_open()) {
-        if (turn_cost_ > turn_budget_) {
+        if (turn_cost_ > turn_budget_ && !is_beyond_room()) {
             has_backlog_ = true;
             return;
         }

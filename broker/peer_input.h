@@ -128,6 +128,8 @@ private:
     void accept(const bus::Message& message);
     bool refuse_body(const bus::Message& message, bus::BodyError error);
     void reserve();
+    [[nodiscard]] bool is_beyond_room() const;
+    void read_last_words();
     void reserve_descriptors();
     void watch_deadlines();
     void watch_descriptors();

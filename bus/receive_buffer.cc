@@ -24,6 +24,10 @@ constexpr std::size_t kFirstLargeBytes = std::size_t{2} << 20;
 }  // namespace
 
 Result<ReadStatus, int> ReceiveBuffer::fill(int fd, const StreamLimits& limits) {
+    unpark();
+    // It is read on though nobody has admitted it.
+    if (announced_ >= kLargeMessageBytes && !start_large(view_.size() + ReadArena::kReadBytes))
+        return Unexpected{ENOMEM};
     const std::span<std::byte> fresh = restore_pending();
     std::array<iovec, 2> parts{};
     std::size_t used = 0;
@@ -55,15 +59,15 @@ Result<ReadStatus, int> ReceiveBuffer::fill(int fd, const StreamLimits& limits) 
     if (large_) {
         const std::size_t part = std::min(bytes, room);
         large_->have += part;
+        if (!large_->is_admitted) aside_ = ReadArena::Aside(*arena_, large_->have);
         bytes -= part;
     }
     view_ = {view_.data(), view_.size() + bytes};
     return ReadStatus::Data;
 }
 
-/// Puts the left-over bytes at the front of the arena and returns the room behind them.
+/// The room for the next read, behind what is left over in the arena.
 std::span<std::byte> ReceiveBuffer::restore_pending() {
-    unpark();
     const std::span<std::byte> arena = arena_->whole();
     if (view_.empty()) view_ = arena.first(0);
     assert(view_.size() <= ReadArena::kReadBytes);
@@ -72,10 +76,10 @@ std::span<std::byte> ReceiveBuffer::restore_pending() {
 }
 
 void ReceiveBuffer::unpark() {
-    if (aside_.bytes() == 0) return;
+    if (pending_bytes_ == 0) return;
     const std::span<std::byte> arena = arena_->whole();
-    std::memcpy(arena.data(), pending_->data(), aside_.bytes());
-    view_ = arena.first(aside_.bytes());
+    std::memcpy(arena.data(), pending_->data(), pending_bytes_);
+    view_ = arena.first(std::exchange(pending_bytes_, 0));
     aside_.release();
     pending_ = nullptr;
 }
@@ -83,8 +87,9 @@ void ReceiveBuffer::unpark() {
 void ReceiveBuffer::park() {
     if (!view_.empty()) {
         pending_ = pool_->take(view_.size());
-        std::memcpy(pending_->data(), view_.data(), view_.size());
-        aside_ = ReadArena::Aside(*arena_, view_.size());
+        pending_bytes_ = view_.size();
+        std::memcpy(pending_->data(), view_.data(), pending_bytes_);
+        aside_ = ReadArena::Aside(*arena_, pending_->capacity());
     }
     view_ = {};
 }
@@ -133,8 +138,10 @@ Result<std::optional<Message>, StreamError> ReceiveBuffer::next_whole(const Stre
         }
         const LargeMessage done = std::move(*large_);
         large_.reset();
+        aside_.release();
         return cut({done.block->data(), done.total}, done.block, limits);
     }
+    announced_ = 0;
     if (view_.size() < kFixedHeaderBytes) return std::optional<Message>();
     const auto length = message_length(view_, limits.max_message_bytes);
     if (!length) {
@@ -142,8 +149,7 @@ Result<std::optional<Message>, StreamError> ReceiveBuffer::next_whole(const Stre
         return Unexpected{StreamError::Header};
     }
     if (*length > view_.size()) {
-        if (*length >= kLargeMessageBytes && !start_large(*length))
-            return Unexpected{StreamError::NoMemory};
+        announced_ = *length;
         return std::optional<Message>();
     }
     const auto bytes = view_.first(*length);
@@ -151,10 +157,22 @@ Result<std::optional<Message>, StreamError> ReceiveBuffer::next_whole(const Stre
     return cut(bytes, nullptr, limits);
 }
 
-bool ReceiveBuffer::start_large(std::size_t total) {
-    Ref<Block> block = pool_->try_take(std::min(total, kFirstLargeBytes));
+bool ReceiveBuffer::admit_large() {
+    if (announced_ >= kLargeMessageBytes && !start_large(kFirstLargeBytes)) return false;
+    if (large_ && !std::exchange(large_->is_admitted, true)) aside_.release();
+    return true;
+}
+
+std::size_t ReceiveBuffer::unadmitted_bytes() const {
+    if (large_) return large_->is_admitted ? 0 : large_->have;
+    return announced_ > 0 ? pending_bytes_ + view_.size() : 0;
+}
+
+/// With `room` for it to begin with, or as long as it is.
+bool ReceiveBuffer::start_large(std::size_t room) {
+    Ref<Block> block = pool_->try_take(std::min(announced_, room));
     if (!block) return false;
-    large_ = LargeMessage{std::move(block), total, view_.size()};
+    large_ = LargeMessage{std::move(block), std::exchange(announced_, 0), view_.size()};
     std::memcpy(large_->block->data(), view_.data(), view_.size());
     view_ = {};
     return true;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What one socket has brought and nobody has consumed: auth lines or messages, and descriptors.
 // Reads go into one arena that all connections share, and messages are cut out of it in place; only
-// what is incomplete at the end of a turn is copied aside. A large message is read into a block of
-// its own from its second part on, which grows with what arrives, and never copied again.
+// what is incomplete at the end of a turn is copied aside. A large message that somebody pays for
+// is read into a block of its own, which grows with what arrives, and never copied again.
 // Invariant: between fill() and park(), views handed out stay valid; the arena is ours alone.
 // Errors: a broken header ends the stream; descriptors follow their messages in stream order.
 #pragma once
@@ -27,15 +27,19 @@ namespace buzon::bus {
 
 /// The memory that a loop reads into. One for all connections, which it outlives.
 /// What a read brings of one that is not read on has to be put aside, and is charged to nobody. So
-/// reads take little while much has been put aside: that bounds it for all together.
+/// reads take little while much has been put aside, and next to nothing while there is very much:
+/// that bounds it for all together.
 class ReadArena {
 public:
-    /// The most that one read takes from a socket, and while more than kMuchAside is put aside.
+    /// The most that one read takes from a socket; while more than kMuchAside is put aside; and
+    /// while more than kVeryMuchAside is.
     static constexpr std::size_t kReadBytes = 64 * 1024;
     static constexpr std::size_t kSmallReadBytes = 4 * 1024;
+    static constexpr std::size_t kTinyReadBytes = 512;
     static constexpr std::size_t kMuchAside = std::size_t{8} << 20;
+    static constexpr std::size_t kVeryMuchAside = std::size_t{24} << 20;
 
-    /// Bytes of one connection that have been put aside: counted while this lives.
+    /// Memory for what one connection has put aside: counted while this lives.
     class Aside {
     public:
         Aside() = default;
@@ -67,7 +71,8 @@ public:
     [[nodiscard]] std::span<std::byte> whole() { return bytes_; }
     /// For the next read.
     [[nodiscard]] std::size_t read_bytes() const {
-        return aside_ > kMuchAside ? kSmallReadBytes : kReadBytes;
+        if (aside_ <= kMuchAside) return kReadBytes;
+        return aside_ <= kVeryMuchAside ? kSmallReadBytes : kTinyReadBytes;
     }
     /// Put aside for all connections.
     [[nodiscard]] std::size_t aside() const { return aside_; }
@@ -99,8 +104,9 @@ public:
     ReceiveBuffer(ReadArena& arena, BlockPool& pool) : arena_(&arena), pool_(&pool) {}
 
     /// One recvmsg; all complete messages must have been taken before. It takes descriptors for one
-    /// message at most: next() reports that there were more.
-    /// Errors: its errno, other than EAGAIN and EINTR.
+    /// message at most: next() reports that there were more. Of a large message that is not
+    /// admitted, what comes counts as put aside.
+    /// Errors: its errno, other than EAGAIN and EINTR; ENOMEM.
     Result<ReadStatus, int> fill(int fd, const StreamLimits& limits);
 
     /// What is wrong with the descriptors that have come so far, whatever the bytes say; also to be
@@ -117,6 +123,13 @@ public:
     Result<std::optional<Message>, StreamError> next(const StreamLimits& limits);
     [[nodiscard]] HeaderError header_error() const { return header_error_; }
 
+    /// Somebody pays for the large message that has come in part, if there is one: it does not
+    /// count as put aside, and is read into a block of its own. To be asked before park().
+    /// False: there is no memory.
+    [[nodiscard]] bool admit_large();
+    /// What has come of a message in part; of a large one only while it is not admitted.
+    [[nodiscard]] std::size_t unadmitted_bytes() const;
+
     /// Ends the use of the arena: what is left over is put aside. Undone by unpark().
     void park();
     /// Brings left-over bytes back into the arena, for a turn without a read.
@@ -124,13 +137,14 @@ public:
 
     /// Half a message, or descriptors without one, are waiting for more.
     [[nodiscard]] bool is_mid_message() const {
-        return !view_.empty() || aside_.bytes() > 0 || large_.has_value();
+        return !view_.empty() || pending_bytes_ > 0 || large_.has_value();
     }
     [[nodiscard]] std::size_t waiting_descriptors() const { return descriptors_.size(); }
-    /// The whole length of a message that has come in part, if it is a large one; else what is
-    /// held.
+    /// The whole length of a message that has come in part, or before that is known what has come
+    /// of it.
     [[nodiscard]] std::size_t wanted_bytes() const {
-        return large_ ? large_->total : aside_.bytes();
+        if (large_) return large_->total;
+        return announced_ > 0 ? announced_ : pending_bytes_ + view_.size();
     }
     /// Memory held for this connection between turns.
     [[nodiscard]] std::size_t held_bytes() const;
@@ -140,12 +154,13 @@ private:
         Ref<Block> block;
         std::size_t total = 0;
         std::size_t have = 0;
+        bool is_admitted = false;
     };
 
     std::span<std::byte> restore_pending();
     void keep_descriptors(const ::msghdr& header, std::size_t room);
     /// False: there is no memory.
-    bool start_large(std::size_t total);
+    bool start_large(std::size_t room);
     bool grow_large();
     Result<std::optional<Message>, StreamError> next_whole(const StreamLimits& limits);
     Result<std::optional<Message>, StreamError> cut(std::span<const std::byte> bytes,
@@ -158,8 +173,10 @@ private:
     BlockPool* pool_;
     std::span<const std::byte> view_;
     Ref<Block> pending_;
-    ReadArena::Aside aside_;  // the bytes in pending_
+    std::size_t pending_bytes_ = 0;
     std::optional<LargeMessage> large_;
+    std::size_t announced_ = 0;  // length of the message whose part is in view_ or pending_
+    ReadArena::Aside aside_;     // pending_, or what has come of a large_ that is not admitted
     std::vector<FileDescriptor> descriptors_;
     HeaderError header_error_{};
     bool descriptors_allowed_ = false;

@@ -70,8 +70,8 @@ private:
     void give_back(Block* block);
     void drop(Block* block);
 
-    static constexpr std::size_t kSmallestBytes = 4096;
-    static constexpr std::size_t kClasses = 12;  // 4 KiB … 8 MiB; larger ones are not kept
+    static constexpr std::size_t kSmallestBytes = 512;
+    static constexpr std::size_t kClasses = 15;  // 512 bytes … 8 MiB; larger ones are not kept
     static constexpr std::size_t kMaxKeptBytes = std::size_t{16} << 20;
 
     std::array<std::vector<Block*>, kClasses> kept_;

@@ -57,8 +57,16 @@ protected:
             descriptors_.push_back(
                 (*message)->descriptors() ? (*message)->descriptors()->descriptors.size() : 0);
         }
+        EXPECT_TRUE(!is_paid_for_ || buffer_.admit_large());
         buffer_.park();
         return std::nullopt;
+    }
+    /// As a turn without a read does it when there is room again.
+    void admit_later() {
+        buffer_.unpark();
+        EXPECT_FALSE(*buffer_.next(limits_));
+        EXPECT_TRUE(buffer_.admit_large());
+        buffer_.park();
     }
     void take_all() {
         for (int i = 0; i < 100; ++i)
@@ -93,6 +101,7 @@ protected:
     ReadArena arena_;
     ReceiveBuffer buffer_{arena_, pool_};
     StreamLimits limits_;
+    bool is_paid_for_ = false;  // large messages are admitted
     FileDescriptor ours_, theirs_;
     std::vector<std::uint32_t> serials_;
     std::vector<Bytes> bodies_;
@@ -157,31 +166,110 @@ TEST_F(Stream, LeftOverMessagesSurviveBeingParked) {
     EXPECT_EQ((*message)->header().serial, 2U);
 }
 
-TEST_F(Stream, ReadsTakeLittleWhileMuchHasBeenPutAside) {
-    Bytes all;
-    while (all.size() < ReadArena::kReadBytes) {
-        const Bytes next = message(1, 1000);
-        all.insert(all.end(), next.begin(), next.end());
-    }
-    const auto read_and_put_aside = [&](ReceiveBuffer& buffer) {
-        send(all);
+/// What many streams that are not read on hold for all together.
+class ReadAhead : public Stream {
+protected:
+    /// Sends `bytes` to another stream, which reads once and puts aside what it has got.
+    std::size_t read_and_put_aside(const Bytes& bytes) {
+        send(bytes);
+        ReceiveBuffer& buffer = many_.emplace_back(arena_, pool_);
         EXPECT_TRUE(buffer.fill(ours_.get(), limits_));
-        const std::size_t bytes = buffer.unread().size();
+        const std::size_t read = buffer.unread().size();
+        EXPECT_FALSE(*buffer.next(limits_));
         buffer.park();
-        return bytes;
-    };
-    {
-        std::list<ReceiveBuffer> many;
-        while (arena_.aside() <= ReadArena::kMuchAside) {
-            ASSERT_LT(many.size(), 10'000U);
-            EXPECT_GT(read_and_put_aside(many.emplace_back(arena_, pool_)),
-                      ReadArena::kSmallReadBytes);
-        }
-        EXPECT_EQ(read_and_put_aside(many.emplace_back(arena_, pool_)), ReadArena::kSmallReadBytes);
-        EXPECT_LE(arena_.aside(), ReadArena::kMuchAside + 2 * ReadArena::kReadBytes);
+        std::array<std::byte, 2 * ReadArena::kReadBytes> rest;
+        (void)!::recv(ours_.get(), rest.data(), rest.size(), MSG_DONTWAIT);
+        return read;
     }
+    /// Until more than `most` is put aside.
+    void put_aside_beyond(std::size_t most, const Bytes& bytes) {
+        while (arena_.aside() <= most) {
+            ASSERT_LT(many_.size(), 100'000U);
+            read_and_put_aside(bytes);
+        }
+    }
+    static Bytes first_part(std::size_t total, std::size_t bytes) {
+        const Bytes whole = message(1, total);
+        return {whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(bytes)};
+    }
+
+    std::list<ReceiveBuffer> many_;
+};
+
+TEST_F(ReadAhead, ReadsTakeLessTheMoreHasBeenPutAside) {
+    for (const std::size_t total : {std::size_t{15'000}, std::size_t{64'000}}) {
+        const Bytes part = first_part(total, total - 1000);
+        EXPECT_EQ(read_and_put_aside(part), part.size());
+        put_aside_beyond(ReadArena::kMuchAside, part);
+        EXPECT_EQ(read_and_put_aside(part), ReadArena::kSmallReadBytes);
+        EXPECT_LE(arena_.aside(), ReadArena::kMuchAside + 2 * ReadArena::kReadBytes);
+        put_aside_beyond(ReadArena::kVeryMuchAside, part);
+        EXPECT_EQ(read_and_put_aside(part), ReadArena::kTinyReadBytes);
+        many_.clear();
+        EXPECT_EQ(arena_.aside(), 0U);
+        EXPECT_EQ(read_and_put_aside(part), part.size());
+        many_.clear();
+    }
+}
+
+TEST_F(ReadAhead, TensOfThousandsHoldLittle) {
+    const Bytes part = first_part(64'000, 60'000);
+    put_aside_beyond(ReadArena::kVeryMuchAside, part);
+    for (int i = 0; i < 10'000; ++i)
+        read_and_put_aside(part);
+    std::size_t held = 0;
+    for (const ReceiveBuffer& buffer : many_)
+        held += buffer.held_bytes();
+    EXPECT_EQ(held, arena_.aside());
+    EXPECT_LE(held, ReadArena::kVeryMuchAside + 10'001 * ReadArena::kTinyReadBytes +
+                        ReadArena::kReadBytes);
+}
+
+TEST_F(Stream, AFirstPartCountsAsPutAsideUntilItsMessageIsAdmitted) {
+    const Bytes large = message(1, 63'000);
+    send(std::span(large).first(60'000));
+    EXPECT_EQ(turn(), std::nullopt);
+    EXPECT_EQ(buffer_.wanted_bytes(), large.size());
+    EXPECT_EQ(buffer_.unadmitted_bytes(), 60'000U);
+    EXPECT_GE(arena_.aside(), 60'000U);
+    admit_later();
+    EXPECT_EQ(buffer_.unadmitted_bytes(), 0U);
+    EXPECT_EQ(buffer_.held_bytes(), 60'000U);
     EXPECT_EQ(arena_.aside(), 0U);
-    EXPECT_GT(read_and_put_aside(buffer_), ReadArena::kSmallReadBytes);
+    send(std::span(large).subspan(60'000));
+    EXPECT_EQ(turn(), std::nullopt);
+    ASSERT_EQ(bodies_.size(), 1U);
+    EXPECT_EQ(bodies_[0], Bytes(large.end() - 63'005, large.end()));
+    EXPECT_EQ(owned_, std::vector<bool>{true});
+}
+
+TEST_F(Stream, AMessageThatIsAdmittedAtOnceIsNeverPutAside) {
+    is_paid_for_ = true;
+    const Bytes large = message(1, 200'000);
+    for (std::span<const std::byte> rest = large; !rest.empty();) {
+        const auto part = rest.first(std::min<std::size_t>(rest.size(), 50'000));
+        send(part);
+        rest = rest.subspan(part.size());
+        EXPECT_EQ(turn(), std::nullopt);
+        EXPECT_EQ(arena_.aside(), 0U);
+    }
+    EXPECT_EQ(serials_, std::vector<std::uint32_t>{1});
+}
+
+TEST_F(Stream, OneThatIsReadOnUnadmittedCountsAllThatHasCome) {
+    const Bytes large = message(1, 150'000);
+    const auto send_part = [&](std::size_t from, std::size_t to) {
+        send(std::span(large).subspan(from, to - from));
+        EXPECT_EQ(turn(), std::nullopt);
+    };
+    send_part(0, 50'000);
+    send_part(50'000, 100'000);
+    EXPECT_EQ(buffer_.unadmitted_bytes(), 100'000U);
+    EXPECT_EQ(arena_.aside(), 100'000U);
+    send_part(100'000, large.size());
+    take_all();
+    EXPECT_EQ(serials_, std::vector<std::uint32_t>{1});
+    EXPECT_EQ(arena_.aside(), 0U);
 }
 
 TEST_F(Stream, ReportsABrokenHeaderAfterTheMessagesBeforeIt) {
@@ -210,6 +298,8 @@ TEST_F(Stream, AnAnnouncedGiantHoldsOnlyWhatHasArrived) {
     send(giant);
     EXPECT_EQ(turn(), std::nullopt);
     EXPECT_TRUE(buffer_.is_mid_message());
+    EXPECT_LE(buffer_.held_bytes(), 512U);
+    admit_later();
     EXPECT_EQ(buffer_.held_bytes(), giant.size());
 }
 

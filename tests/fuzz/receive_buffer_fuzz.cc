@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Input: a byte for the size of the pieces, then the stream. However it is cut, the same messages
-// come out, and the same violation after them.
+// Input: a byte for the size of the pieces, then the stream. However it is cut, and whether large
+// messages are admitted or not, the same messages come out, and the same violation after them.
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -43,7 +43,9 @@ bool take_all(ReceiveBuffer& buffer, Outcome& outcome) {
     }
 }
 
-Outcome receive(std::span<const std::uint8_t> stream, std::size_t piece) {
+enum class Large : std::uint8_t { Admitted, NotAdmitted };
+
+Outcome receive(std::span<const std::uint8_t> stream, std::size_t piece, Large large) {
     std::array<int, 2> ends{};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) < 0)
         std::abort();
@@ -59,6 +61,7 @@ Outcome receive(std::span<const std::uint8_t> stream, std::size_t piece) {
         stream = stream.subspan(part.size());
         while (buffer.fill(ours.get(), {}).value_or(ReadStatus::EndOfStream) == ReadStatus::Data) {
             const bool goes_on = take_all(buffer, outcome);
+            if (large == Large::Admitted && !buffer.admit_large()) std::abort();
             buffer.park();
             if (!goes_on) return outcome;
         }
@@ -71,6 +74,8 @@ Outcome receive(std::span<const std::uint8_t> stream, std::size_t piece) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size == 0 || size > 100'000) return 0;
     const std::span stream(data + 1, size - 1);
-    assert(receive(stream, 60'000) == receive(stream, std::size_t{data[0]} + 1));
+    const Outcome whole = receive(stream, 60'000, Large::NotAdmitted);
+    assert(receive(stream, std::size_t{data[0]} + 1, Large::NotAdmitted) == whole);
+    assert(receive(stream, std::size_t{data[0]} + 1, Large::Admitted) == whole);
     return 0;
 }
