@@ -173,9 +173,9 @@ std::string introspect_driver(std::string_view path) {
 std::string_view DriverIntrospection::of(std::string_view path) {
     // Few paths have something below them; all others have the same.
     const bool is_like_others = path != bus::kDriverPath && path_below(path).empty();
-    if (is_like_others) path = {};
-    auto found = documents_.find(path);
-    if (found == documents_.end()) found = documents_.emplace(path, introspect_driver(path)).first;
+    const std::string_view key = is_like_others ? std::string_view() : path;
+    auto found = documents_.find(key);
+    if (found == documents_.end()) found = documents_.emplace(key, introspect_driver(path)).first;
     return found->second;
 }
 
