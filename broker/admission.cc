@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "broker/quota/overdraft.h"
 #include "bus/base/log.h"
 
 namespace buzon::broker {
@@ -21,7 +22,6 @@ namespace {
 constexpr std::size_t kMostBeyondAccount = 4096;
 constexpr std::size_t kMostForThoseWhoRead = std::size_t{64} << 10;
 constexpr std::size_t kMostForThoseWithLittle = std::size_t{4} << 20;
-constexpr std::uint64_t kLittle = std::uint64_t{1} << 20;
 // How long one that reads nothing gets what nobody has room for.
 constexpr auto kLongestUnpaid = std::chrono::milliseconds(250);
 
@@ -84,7 +84,7 @@ const Account* principal_of(const Peer& peer) {
 /// used up by what others do not read. So a program that holds little can look at a flooded bus.
 bool may_exceed_account(const bus::OutgoingMessage& message, const Peer& receiver) {
     if (receiver.port().is_socket_full() || message.descriptor_count() > 0) return false;
-    const bool holds_little = principal_of(receiver)->held(Resource::Bytes) <= kLittle;
+    const bool holds_little = principal_of(receiver)->held(Resource::Bytes) <= kLittleOnBus;
     return message.size() <= (holds_little ? kMostForThoseWithLittle : kMostForThoseWhoRead);
 }
 
@@ -116,8 +116,11 @@ Admitted Admission::to_one(const bus::OutgoingMessage& message,
         const auto queued = offer(message, receiver, payer);
         if (queued) return Admitted::Queued;
         const bool is_account = queued.error().exhausted == Exhausted::SenderAccount;
-        if (use == MessageUse::Reply && is_account && may_exceed_account(message, receiver)) {
-            receiver.port().push(message, receiver.in_flight());
+        const bool may_exceed = use == MessageUse::Reply ? may_exceed_account(message, receiver)
+                                                         : may_overdraw(sender.account().account(),
+                                                                        queued.error().refusal);
+        if (is_account && may_exceed) {
+            receiver.port().push(message, payer.in_flight());
             return Admitted::Queued;
         }
         admitted = resolve(message, sender, receiver,
@@ -184,7 +187,7 @@ std::optional<Admitted> Admission::say_beyond_account(const bus::OutgoingMessage
                                                       const ReceiverState& state) {
     if (state.is_lagging || !receiver.port().is_socket_full())
         return copy_of_nobody(message, receiver, receiver, state);
-    if (principal_of(cause)->held(Resource::Bytes) > kLittle) return std::nullopt;
+    if (principal_of(cause)->held(Resource::Bytes) > kLittleOnBus) return std::nullopt;
     receiver.port().push(message, cause.in_flight());
     return Admitted::Queued;
 }

@@ -147,6 +147,7 @@ private:
     [[nodiscard]] std::optional<ErrorReply> check_requested_name(const Peer& caller,
                                                                  std::string_view name,
                                                                  std::string_view action) const;
+    [[nodiscard]] std::size_t places_for(const Peer& newcomer, const policy::Limits& limits) const;
     /// For the quota of one who may have lost names.
     void recount_names(PeerId id) const;
     [[nodiscard]] std::optional<ErrorReply> check_may_own(const Peer& caller,

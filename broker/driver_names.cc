@@ -20,11 +20,19 @@ constexpr std::size_t kAroundName = 8;
 
 }  // namespace
 
+/// An eighth more than the limit for programs that have no connection yet: what one program can use
+/// up must not keep others out.
+std::size_t Driver::places_for(const Peer& newcomer, const policy::Limits& limits) const {
+    const std::size_t most = limits.max_completed_connections;
+    const Account& program = *newcomer.account().account().parent();
+    return state_.peers.complete_count_of(program) > 0 ? most : most + most / 8;
+}
+
 Driver::Outcome Driver::hello(DriverCall& call) {
     if (call.caller.has_id())
         return refuse(bus::error_name::kFailed, "Already handled an Hello message");
     const policy::Limits& limits = state_.limits_for(call.caller.user());
-    if (state_.peers.complete_count() >= limits.max_completed_connections) {
+    if (state_.peers.complete_count() >= places_for(call.caller, limits)) {
         auto text = fmt::format(
             "The maximum number of active connections has been reached "
             "(max_completed_connections={})",

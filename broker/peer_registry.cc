@@ -18,7 +18,9 @@ Peer& PeerRegistry::adopt(std::unique_ptr<Peer> peer) {
 PeerId PeerRegistry::activate(Peer& peer) {
     const PeerId id{next_id_++};
     peer.become_active(id);
-    --program_of(peer).incomplete;
+    Program& program = program_of(peer);
+    --program.incomplete;
+    ++program.complete;
     by_id_[id] = &peer;
     ++complete_;
     if (const auto user = peer.user()) ++complete_by_user_[*user];
@@ -33,7 +35,7 @@ PeerRegistry::Program& PeerRegistry::program_of(const Peer& peer) {
 
 void PeerRegistry::leave_program(Peer& peer) {
     Program& program = program_of(peer);
-    if (!peer.has_id()) --program.incomplete;
+    --(peer.has_id() ? program.complete : program.incomplete);
     peer.unlink();
     if (program.peers.empty()) programs_.erase(peer.account().account().parent());
 }
@@ -95,6 +97,11 @@ Peer* PeerRegistry::find_monitor(PeerId id) const {
 Peer* PeerRegistry::find(std::string_view unique_name) const {
     const auto id = parse_unique_name(unique_name);
     return id ? find(*id) : nullptr;
+}
+
+std::size_t PeerRegistry::complete_count_of(const Account& principal) const {
+    const Program* const program = find_program(principal);
+    return program ? program->complete : 0;
 }
 
 std::size_t PeerRegistry::complete_count_of(uid_t user) const {

@@ -47,6 +47,7 @@ public:
     /// Of the complete ones.
     [[nodiscard]] std::size_t monitor_count() const { return monitors_.size(); }
     [[nodiscard]] std::size_t complete_count_of(uid_t user) const;
+    [[nodiscard]] std::size_t complete_count_of(const Account& principal) const;
 
     /// Active peers, in no order.
     template <typename Visitor>
@@ -64,6 +65,7 @@ private:
     struct Program {
         bus::IntrusiveList<Peer, OfOneProgram> peers;
         std::size_t incomplete = 0;
+        std::size_t complete = 0;
     };
 
     [[nodiscard]] Program& program_of(const Peer& peer);

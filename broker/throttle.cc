@@ -72,7 +72,7 @@ void Throttle::hold_for_bus(Peer& sender, const Room& wanted) {
     record.wanted.grow_to(wanted);
     if (!record.waits_for_bus) {
         record.waits_for_bus = true;
-        record.place_for_bus = for_bus_.insert(for_bus_.end(), sender.id());
+        record.place_for_bus = for_bus_.add(sender.id(), *sender.account().account().parent());
     }
     if (stop_reading(sender, record)) log_throttled_by_bus(sender, wanted);
 }
@@ -189,19 +189,16 @@ void Throttle::settle(PeerId receiver) {
 }
 
 void Throttle::settle_bus() {
-    auto left = std::min(for_bus_.size(), kAskedAtOnce);
-    for (; left > 0; --left) {
-        const PeerId sender = for_bus_.front();
-        Held& record = held_.at(sender);
-        const Peer* const waiting = state_.peers.find(sender);
-        if (waiting && !has_room_to_go_on(*waiting, record.wanted)) {
-            for_bus_.splice(for_bus_.end(), for_bus_, for_bus_.begin());
-            continue;
-        }
-        for_bus_.pop_front();
-        record.waits_for_bus = false;
-        release_if_free(sender);
-    }
+    for_bus_.ask_some(
+        kAskedAtOnce,
+        [this](PeerId sender) {
+            const Peer* const waiting = state_.peers.find(sender);
+            return !waiting || has_room_to_go_on(*waiting, held_.at(sender).wanted);
+        },
+        [this](PeerId sender) {
+            held_.at(sender).waits_for_bus = false;
+            release_if_free(sender);
+        });
 }
 
 /// For more than the one message, or it would be stopped and asked again with each that leaves;
@@ -276,7 +273,7 @@ void Throttle::let_go(const Peer& sender) {
 void Throttle::leave_all(PeerId sender, Held& record) {
     for (auto left = waits_.receivers_of(sender); !left.empty(); left = waits_.receivers_of(sender))
         waits_.remove(sender, left.back());
-    if (std::exchange(record.waits_for_bus, false)) for_bus_.erase(record.place_for_bus);
+    if (std::exchange(record.waits_for_bus, false)) for_bus_.remove(record.place_for_bus);
     record.waits_for_own = false;
 }
 

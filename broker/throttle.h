@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <list>
 #include <map>
 #include <optional>
 #include <set>
@@ -19,6 +18,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "broker/bus_line.h"
 #include "broker/bus_state.h"
 #include "broker/peer.h"
 #include "broker/peer_id.h"
@@ -113,8 +113,8 @@ private:
     struct Held {
         bus::TimePoint since;
         std::uint64_t beyond_share = 0;
-        Room wanted;                                // for the longest message of those held
-        std::list<PeerId>::iterator place_for_bus;  // while it waits_for_bus
+        Room wanted;                   // for the longest message of those held
+        BusLine::Place place_for_bus;  // while it waits_for_bus
         bool waits_for_bus = false;
         bool waits_for_own = false;
         bool is_stopped = false;
@@ -177,7 +177,7 @@ private:
     std::unordered_map<PeerId, bus::TimePoint> last_stops_;
     WaitGraph waits_;
     std::set<PeerId> drained_;
-    std::list<PeerId> for_bus_;
+    BusLine for_bus_;
     std::deque<PeerId> free_;
     // Where the watch has come to.
     PeerId last_receiver_{};

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "broker/quota/overdraft.h"
+
 namespace buzon::broker {
 
 std::uint64_t Holdings::step_of(Resource resource) {
@@ -17,8 +19,14 @@ std::optional<QuotaRefusal> Holdings::cover(Resource resource, std::uint64_t cou
     if (wanted > charged) {
         if (const auto refused = grow(resource, wanted - charged)) return refused;
         if (!is_replies) return std::nullopt;
-        const auto refused = grow(Resource::Bytes, (wanted - charged) * kBytesPerError);
-        if (refused) shrink(resource, wanted - charged);
+        const std::uint64_t bytes = (wanted - charged) * kBytesPerError;
+        const auto refused = grow(Resource::Bytes, bytes);
+        if (!refused) return std::nullopt;
+        if (may_overdraw(payer_->account(), *refused)) {
+            force(Resource::Bytes, bytes);
+            return std::nullopt;
+        }
+        shrink(resource, wanted - charged);
         return refused;
     }
     if (charged - wanted >= 2 * step || (step == 1 && charged > wanted)) {
@@ -35,6 +43,12 @@ std::optional<QuotaRefusal> Holdings::grow(Resource resource, std::uint64_t amou
     if (!taken) return taken.error();
     charge = std::move(*taken);
     return std::nullopt;
+}
+
+void Holdings::force(Resource resource, std::uint64_t amount) {
+    Charge& charge = charges_[static_cast<std::size_t>(resource)];
+    auto taken = Charge::force(payer_, resource, amount);
+    if (!charge.payer() || !charge.absorb(taken)) charge = std::move(taken);
 }
 
 void Holdings::shrink(Resource resource, std::uint64_t amount) {

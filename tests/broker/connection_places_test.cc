@@ -82,5 +82,23 @@ TEST_F(ConnectionPlaces, AReloadKeepsThemToo) {
     EXPECT_EQ(bus_.state().accounts.verify(), "");
 }
 
+TEST(CompletedConnections, MayBeAnEighthMoreForProgramsThatHaveNone) {
+    OtherProgram second, third;
+    TestBroker bus("<limit name='max_completed_connections'>16</limit>");
+    std::vector<RawClient> mine;
+    for (int i = 0; i < 16; ++i)
+        EXPECT_NE(mine.emplace_back(RawClient::on(bus)).name(), "");
+    EXPECT_EQ(RawClient::on(bus).name(), "");
+    const auto join = [&bus](OtherProgram& program) {
+        auto [near, far] = program.connect();
+        bus.accept(std::move(near));
+        return RawClient::on(bus, std::move(far));
+    };
+    const RawClient first_of_second = join(second);
+    EXPECT_NE(first_of_second.name(), "");
+    EXPECT_EQ(join(second).name(), "") << "it has one by now";
+    EXPECT_NE(join(third).name(), "");
+}
+
 }  // namespace
 }  // namespace buzon::broker

@@ -207,12 +207,12 @@ Actor subscriber(Reading reading = Reading::Everything) {
 std::vector<Attack> on_a_full_account() {
     return {
         {"held-broadcasts",
-         "1,500 subscribers of a program with a full account broadcast to each other",
-         {fills_its_account_first(actor_of({.connections = 1500,
+         "600 subscribers of a program with a full account broadcast to each other",
+         {fills_its_account_first(actor_of({.connections = 600,
                                             .rules = {broadcast_rule()},
                                             .speech = broadcasts(3000),
                                             .reading = Reading::Nothing}))},
-         {},
+         limits_of_a_system_bus(),
          kLong},
         {"first-parts",
          "a program with a full account sends 60,000 bytes of 64,000 with 3,000 connections",

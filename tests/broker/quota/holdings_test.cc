@@ -58,7 +58,7 @@ TEST_F(HoldingsTest, ReserveAnErrorForEachReply) {
 
 TEST_F(HoldingsTest, AwaitNoReplyWhereThereIsNoRoomForAnError) {
     ASSERT_FALSE(small_.cover(Resource::PendingReplies, 16));
-    const auto refused = small_.cover(Resource::PendingReplies, 160);
+    const auto refused = small_.cover(Resource::PendingReplies, 1000);
     ASSERT_TRUE(refused);
     EXPECT_EQ(refused->resource, Resource::Bytes);
     EXPECT_EQ(small_tree_.bus().held(Resource::PendingReplies), 16U);

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a program that has little on the bus may have beyond its share of the bytes.
+// While some hold all that their claims allow, others get what is guaranteed for their rank, which
+// is some 100 KiB for the twentieth: too little for one whose calls wait while the machine is busy
+// for a moment. Most of the pool is not held then, only claimed, so those who have little may have
+// a MiB of it. Bound: not beyond three quarters of the pool, so nothing grows beyond that.
+// Source: DESIGN, section 5, "no innocent peer is disconnected, refused or starved".
+#pragma once
+
+#include <cstdint>
+
+#include "broker/quota/account.h"
+#include "broker/quota/resource.h"
+
+namespace buzon::broker {
+
+/// Bytes of one program, whatever is guaranteed to it.
+inline constexpr std::uint64_t kLittleOnBus = std::uint64_t{1} << 20;
+
+/// Whether `connection` may have what it has been refused all the same. Never beyond a cap.
+[[nodiscard]] bool may_overdraw(const Account& connection, const QuotaRefusal& refusal);
+
+}  // namespace buzon::broker

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/quota/overdraft.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "broker/quota/account_tree.h"
+#include "broker/quota/charge.h"
+#include "broker/quota/holdings.h"
+
+namespace buzon::broker {
+namespace {
+
+constexpr std::uint64_t kCapacity = std::uint64_t{64} << 20;
+
+QuotaLimits limits() {
+    QuotaLimits limits;
+    for (auto& pool : limits.pools)
+        pool = {.capacity = std::uint64_t{1} << 40};
+    limits.pool(Resource::Bytes) = {.capacity = kCapacity};
+    return limits;
+}
+
+/// Programs that hold all they may, one after the other, and one that has just come.
+class Overdraft : public testing::Test {
+protected:
+    OpenAccount open(std::int32_t pid) {
+        return *tree_.open(UserId{1}, PrincipalKey(ProcessKey{.pid = pid, .start_time = 1}));
+    }
+    void hoard(std::int32_t pid, std::uint64_t most = kCapacity) {
+        accounts_.push_back(open(pid));
+        for (std::uint64_t held = 0; held < most; held += 4096) {
+            auto taken = Charge::take(accounts_.back().payer(), Resource::Bytes, 4096);
+            if (!taken) return;
+            charges_.push_back(std::move(*taken));
+        }
+    }
+    std::optional<QuotaRefusal> refusal_of(const OpenAccount& account, std::uint64_t bytes) {
+        const auto taken = Charge::take(account.payer(), Resource::Bytes, bytes);
+        if (taken) return std::nullopt;
+        return taken.error();
+    }
+
+    AccountTree tree_{limits()};
+    std::vector<OpenAccount> accounts_;
+    std::vector<Charge> charges_;
+    OpenAccount newcomer_ = open(1000);
+};
+
+TEST_F(Overdraft, IsForThoseWhoHaveLittleUpToAMebibyte) {
+    for (std::int32_t pid = 1; pid <= 30; ++pid)
+        hoard(pid);
+    const auto refused = refusal_of(newcomer_, kLittleOnBus / 2);
+    ASSERT_TRUE(refused);
+    EXPECT_TRUE(may_overdraw(newcomer_.account(), *refused));
+    auto first = Charge::force(newcomer_.payer(), Resource::Bytes, kLittleOnBus / 2);
+    EXPECT_TRUE(may_overdraw(newcomer_.account(), *refused));
+    auto second = Charge::force(newcomer_.payer(), Resource::Bytes, kLittleOnBus / 2);
+    EXPECT_FALSE(may_overdraw(newcomer_.account(), *refused)) << "it has a MiB by now";
+    EXPECT_FALSE(may_overdraw(accounts_.front().account(), *refused)) << "it has much";
+}
+
+TEST_F(Overdraft, EndsWhereThePoolIsNearlyFull) {
+    for (std::int32_t pid = 1; pid <= 30; ++pid)
+        hoard(pid);
+    const auto refused = refusal_of(newcomer_, kLittleOnBus / 2);
+    ASSERT_TRUE(refused);
+    const std::uint64_t held = tree_.bus().held(Resource::Bytes);
+    ASSERT_LT(held, kCapacity * 3 / 4);
+    accounts_.push_back(open(500));
+    auto rest = Charge::force(accounts_.back().payer(), Resource::Bytes, kCapacity * 3 / 4 - held);
+    EXPECT_FALSE(may_overdraw(newcomer_.account(), *refused));
+}
+
+TEST_F(Overdraft, NeverGoesBeyondACap) {
+    QuotaLimits capped = limits();
+    capped.user_caps[UserId{1}] = QuotaLimits::no_caps();
+    capped.user_caps[UserId{1}][static_cast<std::size_t>(Resource::Bytes)] = 1000;
+    AccountTree tree(capped);
+    auto account = *tree.open(UserId{1}, PrincipalKey(ProcessKey{.pid = 10, .start_time = 1}));
+    const auto refused = refusal_of(account, 2000);
+    ASSERT_TRUE(refused);
+    EXPECT_FALSE(may_overdraw(account.account(), *refused));
+}
+
+TEST_F(Overdraft, LetsRepliesBeAwaitedThoughOthersHoardTheBytes) {
+    for (std::int32_t pid = 1; pid <= 30; ++pid)
+        hoard(pid);
+    Holdings holdings(newcomer_.payer());
+    EXPECT_FALSE(holdings.cover(Resource::PendingReplies, 2000));
+    EXPECT_EQ(newcomer_.account().held(Resource::Bytes), 2000 * Holdings::kBytesPerError);
+    EXPECT_TRUE(holdings.cover(Resource::PendingReplies, 8000)) << "2 MB for their errors";
+    holdings.lower(Resource::PendingReplies, 0);
+    EXPECT_EQ(newcomer_.account().held(Resource::Bytes), 0U);
+}
+
+}  // namespace
+}  // namespace buzon::broker
