@@ -207,8 +207,8 @@ Actor subscriber(Reading reading = Reading::Everything) {
 std::vector<Attack> on_a_full_account() {
     return {
         {"held-broadcasts",
-         "600 subscribers of a program with a full account broadcast to each other",
-         {fills_its_account_first(actor_of({.connections = 600,
+         "400 subscribers of a program with a full account broadcast to each other",
+         {fills_its_account_first(actor_of({.connections = 400,
                                             .rules = {broadcast_rule()},
                                             .speech = broadcasts(3000),
                                             .reading = Reading::Nothing}))},

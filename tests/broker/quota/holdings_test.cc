@@ -23,8 +23,8 @@ protected:
     AccountTree tree_{limits(1'000'000)};
     OpenAccount account_ = std::move(*tree_.open(UserId{1}, LoneConnection{1}));
     Holdings holdings_{account_.payer()};
-    // Of bytes a lone account gets a fifth.
-    AccountTree small_tree_{limits(200'000)};
+    // Of bytes a lone account gets a fifth, and three quarters as an overdraft.
+    AccountTree small_tree_{limits(40'000)};
     OpenAccount small_account_ = std::move(*small_tree_.open(UserId{1}, LoneConnection{1}));
     Holdings small_{small_account_.payer()};
 };
@@ -58,7 +58,7 @@ TEST_F(HoldingsTest, ReserveAnErrorForEachReply) {
 
 TEST_F(HoldingsTest, AwaitNoReplyWhereThereIsNoRoomForAnError) {
     ASSERT_FALSE(small_.cover(Resource::PendingReplies, 16));
-    const auto refused = small_.cover(Resource::PendingReplies, 1000);
+    const auto refused = small_.cover(Resource::PendingReplies, 160);
     ASSERT_TRUE(refused);
     EXPECT_EQ(refused->resource, Resource::Bytes);
     EXPECT_EQ(small_tree_.bus().held(Resource::PendingReplies), 16U);
