@@ -185,7 +185,7 @@ std::optional<Admitted> Admission::say_beyond_account(const bus::OutgoingMessage
                                                       const Peer& cause,
                                                       Peer& receiver,
                                                       const ReceiverState& state) {
-    if (state.is_lagging || !receiver.port().is_socket_full())
+    if (receiver.port().lagging_for() >= kLongestUnpaid || !receiver.port().is_socket_full())
         return copy_of_nobody(message, receiver, receiver, state);
     if (principal_of(cause)->held(Resource::Bytes) > kLittleOnBus) return std::nullopt;
     receiver.port().push(message, cause.in_flight());

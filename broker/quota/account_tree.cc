@@ -6,6 +6,8 @@
 #include <cassert>
 #include <vector>
 
+#include "broker/quota/overdraft.h"
+
 namespace buzon::broker {
 namespace {
 
@@ -219,6 +221,20 @@ void AccountTree::hand_over_payers(Account& from, Account& estate) {
     payer.own_.reset();
 }
 
+/// What a program has left that had little may be an overdraft of the estate, too: else thousands
+/// that have come and gone would keep their places.
+bool AccountTree::take_over(Account& estate, Resource resource, std::uint64_t amount) {
+    Share& share = estate.share(resource);
+    const auto refused = share.charge(amount);
+    if (!refused) return true;
+    const std::uint64_t capacity = share.pool().limits().capacity;
+    const bool is_little = resource == Resource::Bytes && amount <= kLittleOnBus &&
+                           bus_->held(resource) + amount <= capacity - capacity / 4;
+    if (!is_little || refused->reason == Share::Reason::Cap) return false;
+    share.force(amount);
+    return true;
+}
+
 /// All or nothing. What a loan covers would be nobody's any more, so it stays.
 bool AccountTree::move_holdings(Account& from, Account& to) {
     constexpr auto kMovable = static_cast<std::size_t>(Resource::Connections);
@@ -231,7 +247,7 @@ bool AccountTree::move_holdings(Account& from, Account& to) {
         from.shares_[i].release(amounts[i]);
 
     std::size_t moved = 0;
-    while (moved < kMovable && !to.shares_[moved].charge(amounts[moved]))
+    while (moved < kMovable && take_over(to, static_cast<Resource>(moved), amounts[moved]))
         ++moved;
     if (moved == kMovable) return true;
     while (moved > 0) {

@@ -144,7 +144,8 @@ private:
     /// False: it stays where it is. Else `from` exists no more.
     bool move_to_estate(Account& from, Account& owner);
     void hand_over_payers(Account& from, Account& estate);
-    [[nodiscard]] static bool move_holdings(Account& from, Account& to);
+    [[nodiscard]] bool take_over(Account& estate, Resource resource, std::uint64_t amount);
+    [[nodiscard]] bool move_holdings(Account& from, Account& to);
     void drop_estate_if_unused(Account& owner);
 
     QuotaLimits limits_;

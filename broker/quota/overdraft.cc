@@ -9,7 +9,7 @@ bool may_overdraw(const Account& connection, const QuotaRefusal& refusal) {
     if (program.held(Resource::Bytes) + refusal.amount > kLittleOnBus) return false;
     const Account& bus = *program.parent()->parent();
     const std::uint64_t capacity = bus.share(Resource::Bytes).pool().limits().capacity;
-    return bus.held(Resource::Bytes) + refusal.amount <= capacity - capacity / 4;
+    return bus.held(Resource::Bytes) + refusal.amount <= capacity - capacity / 8;
 }
 
 }  // namespace buzon::broker

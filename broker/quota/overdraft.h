@@ -3,8 +3,9 @@
 // While some hold all that their claims allow, others get what is guaranteed for their rank, which
 // is some 100 KiB for the twentieth: too little for one whose calls wait while the machine is busy
 // for a moment. Most of the pool is not held then, only claimed, so those who have little may have
-// a MiB of it. Bound: not beyond three quarters of the pool, so nothing grows beyond that.
-// Source: DESIGN, section 5, "no innocent peer is disconnected, refused or starved".
+// a MiB of it. Bound: not beyond seven eighths of the pool; what those have left who are gone may
+// be three quarters of it (AccountTree), so that the living find some. Source: DESIGN, section 5,
+// "no innocent peer is disconnected, refused or starved".
 #pragma once
 
 #include <cstdint>

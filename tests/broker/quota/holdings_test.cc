@@ -23,7 +23,7 @@ protected:
     AccountTree tree_{limits(1'000'000)};
     OpenAccount account_ = std::move(*tree_.open(UserId{1}, LoneConnection{1}));
     Holdings holdings_{account_.payer()};
-    // Of bytes a lone account gets a fifth, and three quarters as an overdraft.
+    // Of bytes a lone account gets a fifth, and seven eighths as an overdraft.
     AccountTree small_tree_{limits(40'000)};
     OpenAccount small_account_ = std::move(*small_tree_.open(UserId{1}, LoneConnection{1}));
     Holdings small_{small_account_.payer()};

@@ -70,9 +70,9 @@ TEST_F(Overdraft, EndsWhereThePoolIsNearlyFull) {
     const auto refused = refusal_of(newcomer_, kLittleOnBus / 2);
     ASSERT_TRUE(refused);
     const std::uint64_t held = tree_.bus().held(Resource::Bytes);
-    ASSERT_LT(held, kCapacity * 3 / 4);
+    ASSERT_LT(held, kCapacity * 7 / 8);
     accounts_.push_back(open(500));
-    auto rest = Charge::force(accounts_.back().payer(), Resource::Bytes, kCapacity * 3 / 4 - held);
+    auto rest = Charge::force(accounts_.back().payer(), Resource::Bytes, kCapacity * 7 / 8 - held);
     EXPECT_FALSE(may_overdraw(newcomer_.account(), *refused));
 }
 
@@ -96,6 +96,19 @@ TEST_F(Overdraft, LetsRepliesBeAwaitedThoughOthersHoardTheBytes) {
     EXPECT_TRUE(holdings.cover(Resource::PendingReplies, 8000)) << "2 MB for their errors";
     holdings.lower(Resource::PendingReplies, 0);
     EXPECT_EQ(newcomer_.account().held(Resource::Bytes), 0U);
+}
+
+TEST_F(Overdraft, OfThoseWhoHaveGoneKeepsNoPlaces) {
+    for (std::int32_t pid = 1; pid <= 30; ++pid)
+        hoard(pid);
+    for (std::int32_t pid = 2000; pid < 2100; ++pid) {
+        const auto passer_by = open(pid);
+        charges_.push_back(Charge::force(passer_by.payer(), Resource::Bytes, 50'000));
+    }
+    EXPECT_EQ(tree_.bus().held(Resource::Connections), accounts_.size() + 1);
+    EXPECT_EQ(tree_.verify(), "");
+    charges_.clear();
+    EXPECT_EQ(tree_.bus().held(Resource::Bytes), 0U);
 }
 
 }  // namespace
