@@ -234,7 +234,10 @@ void Broker::remove(Peer& peer) {
     throttle_.forget(peer);
     admission_.forget(peer);
     match_report_.forget(peer);
-    if (was_monitor) state_.monitor_matches.remove_all(peer.id());
+    if (was_monitor) {
+        state_.monitor_matches.remove_all(peer.id());
+        peer.holdings().lower(Resource::MatchRules, 0);
+    }
     if (was_active) {
         departures_.begin(std::move(released));
     } else if (was_monitor) {

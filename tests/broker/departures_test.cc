@@ -346,6 +346,33 @@ TEST_F(LeavingUnheard, WaitsOnlySoLong) {
     EXPECT_FALSE(is_on_the_bus(paused_)) << "it has taken nothing for stuck_timeout";
 }
 
+/// What is longer than a read is shared, so each message is a piece of its queue.
+TEST(LeavingMonitor, GivesItsQueueBackOverSeveralTurnsAndItsRulesAtOnce) {
+    constexpr int kMessages = 1200;
+    TestBroker bus("<limit name='max_outgoing_bytes'>1000000000</limit>", tests::kAllowAll,
+                   "<limit name='max_bus_bytes'>4000000000</limit>");
+    const auto held = [&bus](Resource resource) {
+        return bus.state().accounts.bus().held(resource);
+    };
+    RawClient monitor = RawClient::on(bus), sender = RawClient::on(bus),
+              reader = RawClient::on(bus);
+    monitor.call("BecomeMonitor", "asu", "", "org.freedesktop.DBus.Monitoring");
+    monitor.take_all();
+    for (int i = 0; i < kMessages; ++i) {
+        sender.call_peer(reader.name(), std::string(70'000, 'x'), bus::kFlagNoReplyExpected);
+        reader.take_all();
+    }
+    ASSERT_EQ(bus.state().peers.monitor_count(), 1U);
+    monitor.close();
+    int turns = 0;
+    for (; held(Resource::Bytes) > 0 && turns < kMessages; ++turns) {
+        bus.turn();
+        if (bus.state().peers.monitor_count() == 0) EXPECT_EQ(held(Resource::MatchRules), 0U);
+    }
+    EXPECT_GT(turns, 1);
+    EXPECT_EQ(held(Resource::Bytes), 0U);
+}
+
 TEST_F(Leaving, TheBusMayEndMeanwhile) {
     request_names(leaver_, kMany);
     leaver_.close();
