@@ -367,7 +367,9 @@ TEST(LeavingMonitor, GivesItsQueueBackOverSeveralTurnsAndItsRulesAtOnce) {
     int turns = 0;
     for (; held(Resource::Bytes) > 0 && turns < kMessages; ++turns) {
         bus.turn();
-        if (bus.state().peers.monitor_count() == 0) EXPECT_EQ(held(Resource::MatchRules), 0U);
+        if (bus.state().peers.monitor_count() == 0) {
+            EXPECT_EQ(held(Resource::MatchRules), 0U);
+        }
     }
     EXPECT_GT(turns, 1);
     EXPECT_EQ(held(Resource::Bytes), 0U);
