@@ -30,8 +30,8 @@ private:
     };
     static const Row kRows[];
 
-    [[noreturn]] void fail(const XmlElement& element, std::string text) const {
-        fail_at(file_, element, std::move(text));
+    [[noreturn]] void fail(const XmlElement& element, const std::string& text) const {
+        fail_at(file_, element, text);
     }
     [[noreturn]] void fail_unknown(const XmlElement& element) const;
 

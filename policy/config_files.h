@@ -22,10 +22,9 @@ public:
     UnreadableFile(std::string file,
                    std::uint32_t line,
                    std::uint32_t column,
-                   std::string text,
+                   const std::string& text,
                    int system_error)
-        : ConfigError(std::move(file), line, column, std::move(text)),
-          system_error_(system_error) {}
+        : ConfigError(std::move(file), line, column, text), system_error_(system_error) {}
     /// The errno.
     [[nodiscard]] int system_error() const { return system_error_; }
 

@@ -37,8 +37,8 @@ private:
 
     [[noreturn]] void fail_unknown(const XmlElement& element) const;
     void check_content(const XmlElement& element, Content content) const;
-    [[noreturn]] void fail(const XmlElement& element, std::string text) const {
-        fail_at(file_, element, std::move(text));
+    [[noreturn]] void fail(const XmlElement& element, const std::string& text) const {
+        fail_at(file_, element, text);
     }
     [[nodiscard]] Located<std::string> located_text(const XmlElement& element) const {
         return {element.text, location_of(file_, element)};

@@ -76,8 +76,8 @@ Location location_of(const SourceFile& file, const XmlElement& element) {
     return {file.id, element.line, element.column};
 }
 
-void fail_at(const SourceFile& file, const XmlElement& element, std::string text) {
-    throw ConfigError(file.path, element.line, element.column, std::move(text));
+void fail_at(const SourceFile& file, const XmlElement& element, const std::string& text) {
+    throw ConfigError(file.path, element.line, element.column, text);
 }
 
 void require_attributes_among(const SourceFile& file,

@@ -22,7 +22,9 @@ struct SourceFile {
 [[nodiscard]] Location location_of(const SourceFile& file, const XmlElement& element);
 
 /// Throws a ConfigError at `element`.
-[[noreturn]] void fail_at(const SourceFile& file, const XmlElement& element, std::string text);
+[[noreturn]] void fail_at(const SourceFile& file,
+                          const XmlElement& element,
+                          const std::string& text);
 
 /// The one of `known` that `wanted` is probably a misspelling of.
 [[nodiscard]] std::optional<std::string_view> nearest_name(std::string_view wanted,

@@ -99,7 +99,7 @@ private:
     void guarded(Action action);
     void start(const std::string& name, std::vector<XmlAttribute> attributes);
     void text(std::string_view text);
-    void fail(Position place, std::string text);
+    void fail(Position place, const std::string& text);
     [[nodiscard]] std::size_t offset() const;
     [[nodiscard]] Position position_of_offset(std::size_t offset) const;
     [[nodiscard]] Position start_of_tag(std::string_view name);
@@ -164,9 +164,9 @@ XmlElement TreeBuilder::run() {
     return std::move(document_.children.front());
 }
 
-void TreeBuilder::fail(Position place, std::string text) {
+void TreeBuilder::fail(Position place, const std::string& text) {
     if (failure_ || exception_) return;
-    failure_.emplace(file_, place.line, place.column, std::move(text));
+    failure_.emplace(file_, place.line, place.column, text);
     xmlStopParser(context_.get());
 }
 
