@@ -36,13 +36,22 @@ def status_of(pid):
         return {}
 
 
+def age_of(pid):
+    """Sorts processes by when they were started: their numbers begin again at 1 some time."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return int(file.read().rpartition(")")[2].split()[19]), pid
+    except (FileNotFoundError, ProcessLookupError):
+        return 0, pid
+
+
 def children(pid):
-    """Pids of the children of `pid`, zombies among them, in the order of their numbers."""
+    """Pids of the children of `pid`, zombies among them, in the order in which they were made."""
     found = []
     for entry in os.listdir("/proc"):
         if entry.isdigit() and status_of(entry).get("PPid") == str(pid):
             found.append(int(entry))
-    return sorted(found)
+    return sorted(found, key=age_of)
 
 
 def descriptors(pid):
@@ -220,6 +229,7 @@ class Failures(LauncherTestCase):
             os.kill(launcher, number)
             wait_until(lambda: f"The launcher process (pid {launcher}) was ended by signal "
                        f"{int(number)} ({name})" in daemon.log(), "the line in the log")
+            wait_until(lambda: launcher not in children(daemon.pid), "the launcher to be reaped")
             wait_until(lambda: len(children(daemon.pid)) == 2, "a new spare")
 
     def test_spare_that_dies_is_made_anew(self):
