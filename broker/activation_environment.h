@@ -14,8 +14,8 @@ namespace buzon::broker {
 
 class ActivationEnvironment {
 public:
-    // More than any environment that a process can be started with (ARG_MAX is some 2 MiB).
-    static constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
+    // Some ten times what desktops have, and no more than is set in about a millisecond.
+    static constexpr std::size_t kMaxBytes = std::size_t{256} << 10;
     /// What a variable costs besides its bytes.
     static constexpr std::size_t kEntryBytes = 64;
 

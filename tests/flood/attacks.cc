@@ -138,8 +138,8 @@ std::vector<Attack> at_the_bus() {
          {},
          kLong},
         {"environment",
-         "sets a variable again and again, where there are 5,000",
-         {environment_of(5000), speaker(environment_updates(1))}},
+         "sets a variable again and again, where there are 3,000",
+         {environment_of(3000), speaker(environment_updates(1))}},
         {"names",
          "requests names for ever, watched by one who follows NameOwnerChanged",
          {name_watcher(), speaker(name_requests([](auto, auto nth) {
