@@ -71,7 +71,10 @@ Broker::Broker(bus::EventLoop& loop,
     state_.replies.set_limits(reply_limits(state_.settings.limits));
 }
 
-Broker::~Broker() = default;
+/// With the queues of all peers the messages of others end; what would go on then has ended before.
+Broker::~Broker() {
+    state_.peers.for_each([](const Peer& peer) { peer.in_flight()->detach(); });
+}
 
 void Broker::add_listener(bus::FileDescriptor socket, const bus::Guid& guid) {
     listeners_.push_back(std::make_unique<Listener>(state_.loop, state_.log, std::move(socket),

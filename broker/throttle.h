@@ -155,10 +155,11 @@ private:
 
     void look_for_stuck();
     void watch_on();
-    [[nodiscard]] std::vector<PeerId> next_senders();
+    [[nodiscard]] std::vector<PeerId> senders_behind(PeerId after) const;
     void ask_again(const std::vector<PeerId>& senders);
     void end_stuck_receivers(const std::vector<PeerId>& receivers);
-    void end_those_without_motion(const std::vector<PeerId>& senders);
+    void end_those_without_motion();
+    [[nodiscard]] bool waits_without_motion(PeerId sender) const;
     /// One who reads nothing, and so much it has of somebody.
     struct Stuck {
         Peer* peer;
@@ -182,6 +183,7 @@ private:
     // Where the watch has come to.
     PeerId last_receiver_{};
     PeerId last_sender_{};
+    PeerId last_searched_for_{};
     ThrottleCounts counts_;
     std::uint64_t asked_ = 0;
     std::size_t may_ask_ = kMostAskedInATurn;

@@ -14,9 +14,10 @@ namespace buzon::broker {
 
 namespace {
 
-// So many are looked at for being stuck at once, and for so few of them all queues are searched.
+// So many are looked at for being stuck at once. For some of them all queues are searched: so many
+// queues in all, or those of the bus for one.
 constexpr std::size_t kLookedAtAtOnce = 256;
-constexpr std::size_t kSearchedForAtOnce = 4;
+constexpr std::size_t kQueuesSearchedAtOnce = 4096;
 
 }  // namespace
 
@@ -24,9 +25,10 @@ void Throttle::look_for_stuck() {
     is_asking_soon_ = false;
     const auto receivers = waits_.receivers_behind(last_receiver_, kLookedAtAtOnce);
     if (!receivers.empty()) last_receiver_ = receivers.back();
-    const auto senders = next_senders();
+    const auto senders = senders_behind(last_sender_);
+    if (!senders.empty()) last_sender_ = senders.back();
     end_stuck_receivers(receivers);
-    end_those_without_motion(senders);
+    end_those_without_motion();
     end_the_dead(senders);
     ask_again(senders);
     // Whatever has been missed.
@@ -43,15 +45,15 @@ void Throttle::watch_on() {
     watch_.arm(state_.loop.now() + kWatchInterval / (most / kLookedAtAtOnce + 1));
 }
 
-std::vector<PeerId> Throttle::next_senders() {
+/// Some of those who are held, round and round.
+std::vector<PeerId> Throttle::senders_behind(PeerId after) const {
     std::vector<PeerId> senders;
-    auto next = held_.upper_bound(last_sender_);
+    auto next = held_.upper_bound(after);
     for (auto left = std::min(held_.size(), kLookedAtAtOnce); left > 0; --left) {
         if (next == held_.end()) next = held_.begin();
         senders.push_back(next->first);
         ++next;
     }
-    if (!senders.empty()) last_sender_ = senders.back();
     return senders;
 }
 
@@ -96,20 +98,28 @@ void Throttle::end_stuck_receivers(const std::vector<PeerId>& receivers) {
     }
 }
 
-/// Who waits for the bus waits for those who have something of his, and do not move.
-void Throttle::end_those_without_motion(const std::vector<PeerId>& senders) {
-    const auto timeout = state_.settings.limits.stuck_timeout;
-    std::size_t left = kSearchedForAtOnce;
-    for (const PeerId id : senders) {
-        const auto record = held_.find(id);
+/// Who waits for the bus waits for those who have something of his, and do not move. It goes on
+/// where it came to the last time: for whom nobody is to blame does not keep others from being
+/// helped.
+void Throttle::end_those_without_motion() {
+    std::size_t left =
+        std::max<std::size_t>(1, kQueuesSearchedAtOnce / (state_.peers.complete_count() + 1));
+    for (const PeerId id : senders_behind(last_searched_for_)) {
+        last_searched_for_ = id;
         const Peer* const sender = state_.peers.find(id);
-        if (record == held_.end() || !sender) continue;
-        if (!record->second.waits_for_bus && !record->second.waits_for_own) continue;
-        if (state_.loop.now() - record->second.since < timeout) continue;
-        if (left-- == 0) return;
+        if (!sender || !waits_without_motion(id)) continue;
         for (Peer* const peer : to_blame(stuck_with_messages_of(*sender)))
             end(*peer, "others wait for room on the bus");
+        if (--left == 0) return;
     }
+}
+
+bool Throttle::waits_without_motion(PeerId sender) const {
+    const auto record = held_.find(sender);
+    if (record == held_.end()) return false;
+    const Held& held = record->second;
+    return (held.waits_for_bus || held.waits_for_own) &&
+           state_.loop.now() - held.since >= state_.settings.limits.stuck_timeout;
 }
 
 /// Looks at all peers, so it is done for few at a time.

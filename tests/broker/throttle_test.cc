@@ -10,6 +10,8 @@
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -328,6 +330,60 @@ TEST_F(Flood, ASenderAtItsOwnLimitDoesNotWaitForEverEither) {
     EXPECT_EQ(small.state().peers.find(stalled.name()), nullptr);
     EXPECT_NE(small.state().peers.find(sender.name()), nullptr);
     EXPECT_EQ(small.state().peers.find(sender.name())->in_flight()->bytes(), 0U);
+}
+
+/// More than the sockets take.
+void send_600_kb(TestBroker& bus, RawClient& sender, const RawClient& receiver) {
+    const auto bytes = sender.make({.type = bus::MessageType::Signal,
+                                    .path = "/",
+                                    .interface = "a.b",
+                                    .member = "M",
+                                    .destination = receiver.name(),
+                                    .signature = "s"},
+                                   std::string(600'000, 'x'));
+    std::size_t done = 0;
+    for (int i = 0; i < 100 && done < bytes.size(); ++i) {
+        done += sender.send(std::span(bytes).subspan(done));
+        bus.settle();
+    }
+    ASSERT_EQ(done, bytes.size());
+}
+
+TEST_F(Flood, WhoseReceiverIsStuckIsHelpedHoweverManyWaitForSlowOnes) {
+    constexpr std::size_t kPatient = 64;
+    // So that there is room for all of them.
+    constexpr auto kMuch = "<limit name='max_bus_bytes'>100000000000</limit>";
+    TestBroker small("<limit name='max_incoming_bytes'>100000</limit>", tests::kAllowAll, kMuch);
+    std::vector<RawClient> patient, slow;
+    for (std::size_t i = 0; i < kPatient; ++i) {
+        patient.push_back(RawClient::on(small));
+        slow.push_back(RawClient::on(small));
+    }
+    auto sender = RawClient::on(small), stalled = RawClient::on(small);
+    for (std::size_t i = 0; i < kPatient; ++i)
+        send_600_kb(small, patient[i], slow[i]);
+    send_600_kb(small, sender, stalled);
+    ASSERT_EQ(small.broker().throttle().size(), kPatient + 1);
+    for (int second = 0; second < 25; ++second) {
+        for (RawClient& each : slow) {
+            std::array<std::byte, 9'000> some{};
+            ASSERT_GT(::read(each.socket(), some.data(), some.size()), 0);
+        }
+        small.advance(1s);
+    }
+    EXPECT_EQ(small.broker().throttle().size(), kPatient);
+    EXPECT_EQ(small.state().peers.find(stalled.name()), nullptr);
+    for (const RawClient& each : slow)
+        EXPECT_NE(small.state().peers.find(each.name()), nullptr);
+}
+
+TEST_F(Flood, TheBusMayEndWhileSendersAreAtTheirLimits) {
+    auto small = std::make_unique<TestBroker>("<limit name='max_incoming_bytes'>100000</limit>");
+    auto first = RawClient::on(*small), second = RawClient::on(*small);
+    send_600_kb(*small, first, second);
+    send_600_kb(*small, second, first);
+    EXPECT_EQ(small->broker().throttle().size(), 2U);
+    small.reset();
 }
 
 TEST_F(Flood, WhoMakesTheDriverTellAnotherPaysForThat) {
