@@ -178,7 +178,8 @@ private:
                       bus::Ref<const bus::DescriptorSet> descriptors = nullptr);
     /// The reply of a method that returns nothing; not sent to one who does not expect it.
     void acknowledge(DriverCall& call);
-    Outcome reply_names(DriverCall& call, const std::vector<std::string_view>& names);
+    template <typename Write>
+    Outcome reply_names(DriverCall& call, std::size_t bytes, Write write);
     void reply_string(DriverCall& call, std::string_view text);
     void reply_uint32(DriverCall& call, std::uint32_t value);
 

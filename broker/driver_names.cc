@@ -15,6 +15,8 @@ namespace {
 
 /// Of finding a name and writing it, for Peer::charge_turn().
 constexpr std::size_t kCostPerName = 64;
+/// Of copying one that is written already.
+constexpr std::size_t kCostPerListedName = 8;
 // Its length, its end, padding.
 constexpr std::size_t kAroundName = 8;
 
@@ -131,11 +133,10 @@ Driver::Outcome Driver::name_has_owner(DriverCall& call) {
     return {};
 }
 
-Driver::Outcome Driver::reply_names(DriverCall& call, const std::vector<std::string_view>& names) {
-    call.caller.charge_turn(names.size() * kCostPerName);
-    std::size_t bytes = sizeof(std::uint32_t);
-    for (const std::string_view name : names)
-        bytes += name.size() + kAroundName;
+/// `write` appends names to a BlockWriter, which take up `bytes` at most.
+template <typename Write>
+Driver::Outcome Driver::reply_names(DriverCall& call, std::size_t bytes, Write write) {
+    bytes += sizeof(std::uint32_t);
     if (bytes > bus::kMaxArrayBytes) return bus::Unexpected{too_large("The names")};
     // Into a block that has been used before and is not copied: half a megabyte of fresh memory
     // costs more than what is written into it.
@@ -143,8 +144,7 @@ Driver::Outcome Driver::reply_names(DriverCall& call, const std::vector<std::str
     if (!body.try_reserve(bytes))
         return refuse(bus::error_name::kNoMemory, "There is no memory for the names");
     const auto array = body.begin_array('s');
-    for (const std::string_view name : names)
-        body.write_string(name);
+    write(body);
     body.end_array(array);
     delivery_.reply_from_driver(call.caller,
                                 {.reply_serial = call.header().serial, .signature = "as"},
@@ -154,12 +154,16 @@ Driver::Outcome Driver::reply_names(DriverCall& call, const std::vector<std::str
 
 Driver::Outcome Driver::list_names(DriverCall& call) {
     if (call.caller.has_hung_up()) return {};  // Nobody reads it, and it may be long.
-    std::vector<std::string_view> names{bus::kDriverName};
-    state_.peers.for_each_active([&](const Peer& peer) { names.push_back(peer.unique_name()); });
-    const auto well_known = state_.names.list_names();
-    names.reserve(names.size() + well_known.size());
-    names.insert(names.end(), well_known.begin(), well_known.end());
-    return reply_names(call, names);
+    const NameList& unique = state_.peers.unique_names();
+    const NameList& well_known = state_.names.list();
+    call.caller.charge_turn((unique.size() + well_known.size()) * kCostPerListedName);
+    const std::size_t bytes =
+        bus::kDriverName.size() + kAroundName + unique.bytes() + well_known.bytes();
+    return reply_names(call, bytes, [&](bus::BlockWriter& body) {
+        body.write_string(bus::kDriverName);
+        unique.write(body);
+        well_known.write(body);
+    });
 }
 
 Driver::Outcome Driver::get_name_owner(DriverCall& call) {
@@ -189,7 +193,14 @@ Driver::Outcome Driver::list_queued_owners(DriverCall& call) {
         return refuse(
             bus::error_name::kNameHasNoOwner,
             fmt::format("Could not get owners of name '{}': no such name", bus::printable(name)));
-    return reply_names(call, owners);
+    call.caller.charge_turn(owners.size() * kCostPerName);
+    std::size_t bytes = 0;
+    for (const std::string_view owner : owners)
+        bytes += owner.size() + kAroundName;
+    return reply_names(call, bytes, [&](bus::BlockWriter& body) {
+        for (const std::string_view owner : owners)
+            body.write_string(owner);
+    });
 }
 
 }  // namespace buzon::broker

@@ -90,14 +90,6 @@ std::vector<PeerId> NameRegistry::queue_of(std::string_view name) const {
     return queue;
 }
 
-std::vector<std::string_view> NameRegistry::list_names() const {
-    std::vector<std::string_view> list;
-    list.reserve(list_.size());
-    for (const Listed& each : list_)
-        list.push_back(each.text);
-    return list;
-}
-
 bool NameRegistry::holds(PeerId peer, std::string_view name) const {
     const Holder* holder = find_holder(peer);
     return holder && holder->entries.find(name) != holder->entries.end();
@@ -200,20 +192,9 @@ NameRegistry::Name& NameRegistry::find_or_add_name(std::string_view text) {
     const auto [found, is_new] = names_.find_or_add(text);
     if (is_new) {
         found.value.text = found.key;
-        enter_list(found.value);
+        list_.add(found.key, found.value.listed_at);
     }
     return found.value;
-}
-
-void NameRegistry::enter_list(Name& name) {
-    name.listed_at = list_.size();
-    list_.push_back({name.text, &name});
-}
-
-void NameRegistry::leave_list(const Name& name) {
-    list_[name.listed_at] = list_.back();
-    list_.back().name->listed_at = name.listed_at;
-    list_.pop_back();
 }
 
 const NameRegistry::Holder* NameRegistry::find_holder(PeerId peer) const {
@@ -270,7 +251,7 @@ void NameRegistry::drop(Entry& entry) {
     holder.entries.erase(name.text);
     if (holder.entries.empty()) holders_.erase(peer);
     if (name.first) return;
-    leave_list(name);
+    list_.remove(name.listed_at);
     names_.erase(name.text);
 }
 

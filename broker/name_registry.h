@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <span>
@@ -15,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/name_list.h"
 #include "broker/owned_names.h"
 #include "broker/peer_id.h"
 #include "bus/base/hash.h"
@@ -75,8 +75,8 @@ public:
     [[nodiscard]] std::optional<PeerId> owner_of(std::string_view name) const;
     /// The primary owner and those behind it; empty for a name that nobody asked for.
     [[nodiscard]] std::vector<PeerId> queue_of(std::string_view name) const;
-    /// Every name that has an owner, in no order; the views live until it loses its last owner.
-    [[nodiscard]] std::vector<std::string_view> list_names() const;
+    /// Every name that has an owner.
+    [[nodiscard]] const NameList& list() const { return list_; }
     [[nodiscard]] std::size_t size() const { return names_.size(); }
     /// Places in the queues of all names. Takes a step for each peer that has one.
     [[nodiscard]] std::size_t entry_count() const;
@@ -122,13 +122,7 @@ private:
         std::string_view text;  // the key of names_
         Entry* first = nullptr;
         Entry* last = nullptr;
-        std::size_t listed_at = 0;  // position in list_
-    };
-    /// One behind the other, because to go through names_ is a cache miss for each, which the next
-    /// waits for: 5 ms for 20,000.
-    struct Listed {
-        std::string_view text;
-        Name* name;
+        std::size_t listed_at = 0;  // in list_
     };
     /// What one peer has; keys are views of the keys of names_.
     struct Holder {
@@ -156,11 +150,8 @@ private:
     void enqueue(Name& name, PeerId peer, std::uint32_t flags);
     std::optional<NameChange> leave(Entry& entry);
 
-    void enter_list(Name& name);
-    void leave_list(const Name& name);
-
     bus::SlabMap<std::string, Name, bus::TextHash> names_;
-    std::deque<Listed> list_;  // of names_
+    NameList list_;  // of names_
     bus::SlabMap<PeerId, Holder, bus::IdHash> holders_;
     const policy::Vocabulary* vocabulary_ = nullptr;
     std::uint64_t epoch_ = 0;  // of vocabulary_

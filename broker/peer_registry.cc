@@ -21,7 +21,9 @@ PeerId PeerRegistry::activate(Peer& peer) {
     Program& program = program_of(peer);
     --program.incomplete;
     ++program.complete;
-    by_id_[id] = &peer;
+    Active& active = by_id_[id];
+    active.peer = &peer;
+    unique_names_.add(peer.unique_name(), active.listed_at);
     ++complete_;
     if (const auto user = peer.user()) ++complete_by_user_[*user];
     return id;
@@ -55,8 +57,15 @@ const Peer* PeerRegistry::one_of(const Account& principal) const {
     return program ? &program->peers.front() : nullptr;
 }
 
+void PeerRegistry::leave_active(PeerId id) {
+    const Active* const active = by_id_.find(id);
+    if (!active) return;
+    unique_names_.remove(active->listed_at);
+    by_id_.erase(id);
+}
+
 void PeerRegistry::hide(Peer& peer) {
-    by_id_.erase(peer.id());
+    leave_active(peer.id());
     monitors_[peer.id()] = &peer;
     peer.become_monitor();
 }
@@ -69,7 +78,7 @@ std::unique_ptr<Peer> PeerRegistry::release(Peer& peer) {
     by_account_.erase(released->account().account().id());
     leave_program(*released);
     if (!released->has_id()) return released;
-    by_id_.erase(released->id());
+    leave_active(released->id());
     monitors_.erase(released->id());
     --complete_;
     if (const auto user = released->user()) {
@@ -80,8 +89,8 @@ std::unique_ptr<Peer> PeerRegistry::release(Peer& peer) {
 }
 
 Peer* PeerRegistry::find(PeerId id) const {
-    Peer* const* found = by_id_.find(id);
-    return found ? *found : nullptr;
+    const Active* const found = by_id_.find(id);
+    return found ? found->peer : nullptr;
 }
 
 Peer* PeerRegistry::find(AccountId account) const {

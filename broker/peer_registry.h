@@ -12,6 +12,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "broker/name_list.h"
 #include "broker/peer.h"
 #include "broker/peer_id.h"
 #include "bus/base/hash.h"
@@ -52,8 +53,10 @@ public:
     /// Active peers, in no order.
     template <typename Visitor>
     void for_each_active(Visitor&& visit) const {
-        by_id_.for_each([&](PeerId, Peer* peer) { visit(*peer); });
+        by_id_.for_each([&](PeerId, const Active& active) { visit(*active.peer); });
     }
+    /// Of active peers.
+    [[nodiscard]] const NameList& unique_names() const { return unique_names_; }
     /// Every peer, whatever its stage.
     template <typename Visitor>
     void for_each(Visitor&& visit) const {
@@ -61,6 +64,10 @@ public:
     }
 
 private:
+    struct Active {
+        Peer* peer = nullptr;
+        std::size_t listed_at = 0;  // in unique_names_
+    };
     /// Exists while it has peers.
     struct Program {
         bus::IntrusiveList<Peer, OfOneProgram> peers;
@@ -71,9 +78,11 @@ private:
     [[nodiscard]] Program& program_of(const Peer& peer);
     [[nodiscard]] const Program* find_program(const Account& principal) const;
     void leave_program(Peer& peer);
+    void leave_active(PeerId id);
 
     bus::SlabMap<const Peer*, std::unique_ptr<Peer>, bus::AddressHash> peers_;
-    bus::SlabMap<PeerId, Peer*, bus::IdHash> by_id_;
+    bus::SlabMap<PeerId, Active, bus::IdHash> by_id_;
+    NameList unique_names_;
     bus::SlabMap<PeerId, Peer*, bus::IdHash> monitors_;
     bus::SlabMap<AccountId, Peer*, bus::IdHash> by_account_;
     std::unordered_map<uid_t, std::size_t> complete_by_user_;

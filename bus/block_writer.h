@@ -46,6 +46,16 @@ public:
         to[text.size()] = std::byte{0};
         size_ += text.size() + 1;
     }
+    /// What is marshalled already, and stands where its alignment wants it.
+    void write_marshalled(std::span<const std::byte> bytes) {
+        std::copy(bytes.begin(), bytes.end(), at(bytes.size()));
+        size_ += bytes.size();
+    }
+    /// The last `bytes` have not been written.
+    void take_back(std::size_t bytes) {
+        assert(bytes <= size_);
+        size_ -= bytes;
+    }
     /// As those of WireWriter.
     [[nodiscard]] WireWriter::ArrayMark begin_array(char element) {
         write_uint32(0);

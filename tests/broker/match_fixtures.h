@@ -29,9 +29,9 @@ private:
     int highest_asked_ = -1;
 };
 
-class NameList final : public OwnedNames {
+class GivenNames final : public OwnedNames {
 public:
-    explicit NameList(std::vector<std::string_view> names) : names_(std::move(names)) {}
+    explicit GivenNames(std::vector<std::string_view> names) : names_(std::move(names)) {}
 
     [[nodiscard]] std::span<const std::string_view> all() const override { return names_; }
     [[nodiscard]] bool contains(std::string_view name) const override {

@@ -96,10 +96,10 @@ TEST(FindReceivers, DoesNotDependOnHowManyNamesTheSenderHas) {
     std::vector<std::string> names;
     for (int i = 0; i < 10; ++i)
         names.push_back("x.N" + std::to_string(i));
-    const NameList many(std::vector<std::string_view>(names.begin(), names.end()));
-    const NameList one({"x.N7"});
+    const GivenNames many(std::vector<std::string_view>(names.begin(), names.end()));
+    const GivenNames one({"x.N7"});
     MatchSubject subject = signal("a.b", "M", "/");
-    for (const NameList* list : {&many, &one}) {
+    for (const GivenNames* list : {&many, &one}) {
         subject.sender_names = list;
         EXPECT_EQ(found(index, subject), std::set<PeerId>{kAnn});
     }
@@ -131,7 +131,7 @@ std::uint64_t look_ups_with(std::string_view shape, int rule_count) {
         text.replace(text.find('#'), 1, std::to_string(i));
         index.add(PeerId{static_cast<std::uint64_t>(i)}, rule(text));
     }
-    const NameList names({"x.N7", "x.Other"});
+    const GivenNames names({"x.N7", "x.Other"});
     Arguments arguments({TextArgument{TextArgument::Kind::String, "a.n7"},
                          TextArgument{TextArgument::Kind::String, "v7"},
                          TextArgument{TextArgument::Kind::ObjectPath, "/q/y7"},
@@ -463,7 +463,8 @@ protected:
     }
 
     void compare_one_message() {
-        const NameList sender_names(generate.make_names()), recipient_names(generate.make_names());
+        const GivenNames sender_names(generate.make_names()),
+            recipient_names(generate.make_names());
         Arguments arguments(generate.make_arguments());
         MatchSubject subject = generate.make_subject();
         if (!generate.chance(3)) subject.sender_names = &sender_names;

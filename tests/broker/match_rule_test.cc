@@ -277,7 +277,7 @@ constexpr struct {
 };
 
 TEST(Matches, ABroadcastSignal) {
-    const NameList names({"org.example.Mail", "org.example.Post"});
+    const GivenNames names({"org.example.Mail", "org.example.Post"});
     Arguments arguments({TextArgument{TextArgument::Kind::String, "org.example.a"},
                          TextArgument{TextArgument::Kind::ObjectPath, "/aa/bb"},
                          TextArgument{TextArgument::Kind::String, "/aa/"},
@@ -296,7 +296,7 @@ TEST(Matches, ABroadcastSignal) {
 }
 
 TEST(Matches, UnicastOnlyForEavesdroppers) {
-    const NameList names({"org.example.Mail"});
+    const GivenNames names({"org.example.Mail"});
     MatchSubject subject;
     subject.type = 1;
     subject.member = "Get";

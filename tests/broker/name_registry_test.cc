@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "bus/protocol.h"
+#include "tests/broker/listed_names.h"
 
 namespace buzon::broker {
 namespace {
@@ -369,10 +370,7 @@ TEST_F(Names, ListHasEachNameOnce) {
     ask(kAnn, 0, "x.B");
     ask(kBob, 0, "x.B");
     ask(kBob, 0, "x.A");
-    const auto listed = [this] {
-        const auto views = names.list_names();
-        return std::multiset<std::string>(views.begin(), views.end());
-    };
+    const auto listed = [this] { return names_in(names.list()); };
     EXPECT_EQ(listed(), (std::multiset<std::string>{"x.A", "x.B"}));
     names.release(kAnn, "x.B");
     EXPECT_EQ(listed(), (std::multiset<std::string>{"x.A", "x.B"})) << "there is another owner";

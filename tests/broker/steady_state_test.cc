@@ -52,7 +52,7 @@ TEST(SteadyState, FindingReceivers) {
           "arg0namespace=x", "arg1path=/a/b/c", "eavesdrop=true,destination=x.A"}) {
         index.add(PeerId{index.size()}, *parse_match_rule(text));
     }
-    const NameList names({"x.A", "x.B"});
+    const GivenNames names({"x.A", "x.B"});
     Arguments arguments({TextArgument{TextArgument::Kind::String, "x"},
                          TextArgument{TextArgument::Kind::String, "/a/"}});
     MatchSubject subject;
