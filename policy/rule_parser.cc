@@ -35,7 +35,7 @@ private:
     [[nodiscard]] std::optional<bool> boolean(std::string_view name) const;
     [[nodiscard]] std::optional<bus::MessageType> message_type(std::string_view name) const;
     [[nodiscard]] std::uint32_t fd_count(std::string_view name, std::uint32_t fallback) const;
-    [[noreturn]] void fail(std::string text) const { fail_at(file_, element_, std::move(text)); }
+    [[noreturn]] void fail(const std::string& text) const { fail_at(file_, element_, text); }
 
     const SourceFile& file_;
     const XmlElement& element_;
