@@ -66,7 +66,7 @@ private:
         if (!payer) return;
         Amounts& amounts = held(payer->payer()->account());
         amounts[kBytes] += message.charged_bytes();
-        amounts[kDescriptors] += message.descriptor_count();
+        amounts[kDescriptors] += message.charged_descriptors();
     }
 
     void count_registered(const Peer& peer, Amounts& amounts) {

@@ -51,8 +51,20 @@ void HeldMessage::charge_to(const bus::Ref<InFlight>& sender, bus::ReadArena& ar
         charge_.emplace(sender, bytes, static_cast<std::uint32_t>(descriptor_count()));
         break;
     }
-    if (held_bytes() > charged_bytes())
-        uncharged_ = bus::ReadArena::Aside(arena, held_bytes() - charged_bytes());
+    if (held_bytes() > charged_bytes()) charge_later(sender, arena);
+}
+
+void HeldMessage::charge_later(const bus::Ref<InFlight>& sender, bus::ReadArena& arena) {
+    const std::uint64_t left = held_bytes() - charged_bytes();
+    std::uint64_t owed = 0;
+    if (!sender->has_debt()) {
+        owed = std::min(left, sender->bytes() - charged_bytes());
+        const std::uint64_t descriptors =
+            std::min<std::uint64_t>(descriptor_count() - charged_descriptors(),
+                                    sender->descriptors() - charged_descriptors());
+        if (owed > 0) debt_ = std::make_unique<InFlightDebt>(sender, owed, descriptors);
+    }
+    if (left > owed) uncharged_ = bus::ReadArena::Aside(arena, left - owed);
 }
 
 void HeldMessages::keep(PeerId sender, HeldMessage message) {

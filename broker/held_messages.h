@@ -3,14 +3,16 @@
 // a broadcast of which some receivers have their copy already. While one waits its sender is not
 // read, so there is one for each sender, and what the driver says because of it.
 // Invariant: bytes are owned and charged to the sender: at least what it was charged for the
-// message while that came, and a long list of receivers. What is without a charge, as it came in
-// one read, or as the first copies of a broadcast took the last room, counts as put aside: there is
-// a bound to that for all together (ReadArena).
+// message while that came, and a long list of receivers. Where the first copies of a broadcast took
+// the last room, they pay for it until they leave, and then what they held is kept for it. What is
+// without a charge, as it came in one read with others, counts as put aside: there is a bound to
+// that for all together (ReadArena).
 // Source: DESIGN, section 5.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <unordered_map>
@@ -52,21 +54,34 @@ public:
         return receivers * 2 * sizeof(PeerId);
     }
 
-    /// Charges it to `sender`, if that has room; what has none counts as put aside in `arena`.
+    /// Charges it to `sender`, if that has room, or as soon as copies leave that have taken it;
+    /// what there are none of counts as put aside in `arena`.
     void charge_to(const bus::Ref<InFlight>& sender, bus::ReadArena& arena);
     void release_charge() {
         charge_.reset();
+        debt_.reset();
         uncharged_.release();
     }
     /// Of held_bytes(), what is charged.
-    [[nodiscard]] std::size_t charged_bytes() const { return charge_ ? charged_bytes_ : 0; }
+    [[nodiscard]] std::size_t charged_bytes() const {
+        return (charge_ ? charged_bytes_ : 0) + (debt_ ? debt_->paid_bytes() : 0);
+    }
+    /// The same of descriptor_count().
+    [[nodiscard]] std::size_t charged_descriptors() const {
+        return (charge_ ? descriptor_count() : 0) + (debt_ ? debt_->paid_descriptors() : 0);
+    }
     /// Null: nobody, as there was no room.
-    [[nodiscard]] const InFlight* charged() const { return charge_ ? &charge_->payer() : nullptr; }
+    [[nodiscard]] const InFlight* charged() const {
+        if (charge_) return &charge_->payer();
+        return debt_ ? &debt_->debtor() : nullptr;
+    }
     [[nodiscard]] std::size_t descriptor_count() const {
         return descriptors_ ? descriptors_->descriptors.size() : 0;
     }
 
 private:
+    void charge_later(const bus::Ref<InFlight>& sender, bus::ReadArena& arena);
+
     HeldKind kind_;
     std::vector<PeerId> receivers_;
     std::vector<PeerId> waiting_;
@@ -81,6 +96,7 @@ private:
     std::size_t bytes_as_sent_;
     std::size_t charged_bytes_ = 0;
     std::optional<InFlightCharge> charge_;
+    std::unique_ptr<InFlightDebt> debt_;
     bus::ReadArena::Aside uncharged_;
 };
 

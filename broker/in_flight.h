@@ -26,6 +26,12 @@ protected:
 
 class InFlight : public bus::RefCounted<InFlight> {
 public:
+    /// See InFlightDebt.
+    struct Debt {
+        std::uint64_t owed_bytes = 0, owed_descriptors = 0;
+        std::uint64_t paid_bytes = 0, paid_descriptors = 0;
+    };
+
     InFlight(InFlightListener* listener, bus::Ref<Payer> payer)
         : listener_(listener), payer_(std::move(payer)) {}
 
@@ -54,12 +60,25 @@ public:
         count(bytes, descriptors);
     }
     void take_back(std::uint64_t messages, std::uint64_t bytes, std::uint64_t descriptors) {
+        if (debt_) {
+            bytes -= pay(bytes, debt_->owed_bytes, debt_->paid_bytes);
+            descriptors -= pay(descriptors, debt_->owed_descriptors, debt_->paid_descriptors);
+        }
         payer_->account().share(Resource::Bytes).release(bytes);
         if (descriptors > 0) payer_->account().share(Resource::Descriptors).release(descriptors);
         messages_ -= messages;
         bytes_ -= bytes;
         descriptors_ -= descriptors;
         if (listener_) listener_->on_in_flight_released();
+    }
+
+    /// It has none yet, and `debt` stays where it is until settle().
+    void owe(Debt& debt) { debt_ = &debt; }
+    [[nodiscard]] bool has_debt() const { return debt_ != nullptr; }
+    /// What has been paid is given back.
+    void settle() {
+        const Debt& debt = *std::exchange(debt_, nullptr);
+        take_back(0, debt.paid_bytes, debt.paid_descriptors);
     }
 
     [[nodiscard]] std::uint64_t messages() const { return messages_; }
@@ -72,6 +91,12 @@ public:
     [[nodiscard]] const bus::Ref<Payer>& payer() const { return payer_; }
 
 private:
+    static std::uint64_t pay(std::uint64_t released, std::uint64_t& owed, std::uint64_t& paid) {
+        const std::uint64_t kept = std::min(released, owed);
+        owed -= kept;
+        paid += kept;
+        return kept;
+    }
     void hold(Resource resource, std::uint64_t amount) {
         Share& share = payer_->account().share(resource);
         if (share.charge(amount)) share.force(amount);
@@ -86,6 +111,7 @@ private:
 
     InFlightListener* listener_;
     bus::Ref<Payer> payer_;
+    Debt* debt_ = nullptr;
     std::uint64_t messages_ = 0;
     std::uint64_t bytes_ = 0;
     std::uint64_t descriptors_ = 0;
@@ -134,6 +160,29 @@ private:
     std::uint64_t bytes_;
     std::uint32_t messages_ = 1;
     std::uint32_t descriptors_;
+};
+
+/// What a sender is still to be charged for a message that waits with it, as copies of that have
+/// taken all that it may have. While there are copies they pay for the memory; what leaves is not
+/// given back, but kept for the one that waits. Its end gives that back.
+class InFlightDebt {
+public:
+    /// `debtor` has no other.
+    InFlightDebt(bus::Ref<InFlight> debtor, std::uint64_t bytes, std::uint64_t descriptors)
+        : debtor_(std::move(debtor)), debt_{.owed_bytes = bytes, .owed_descriptors = descriptors} {
+        debtor_->owe(debt_);
+    }
+    InFlightDebt(const InFlightDebt&) = delete;
+    InFlightDebt& operator=(const InFlightDebt&) = delete;
+    ~InFlightDebt() { debtor_->settle(); }
+
+    [[nodiscard]] const InFlight& debtor() const { return *debtor_; }
+    [[nodiscard]] std::uint64_t paid_bytes() const { return debt_.paid_bytes; }
+    [[nodiscard]] std::uint64_t paid_descriptors() const { return debt_.paid_descriptors; }
+
+private:
+    bus::Ref<InFlight> debtor_;
+    InFlight::Debt debt_;
 };
 
 }  // namespace buzon::broker

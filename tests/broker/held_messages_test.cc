@@ -369,6 +369,50 @@ TEST(HeldMessage, IsChargedAsItWasSentIfThereIsNoRoomForMore) {
     }
 }
 
+/// A copy of it has taken all that the sender may have.
+TEST(HeldMessage, IsPaidForByItsCopiesAndKeepsWhatTheyGiveBack) {
+    bus::MessageBuilder builder;
+    builder.start_body().write_string(std::string(10'000, 'x'));
+    const auto message = builder.build({.type = bus::MessageType::Signal,
+                                        .serial = 1,
+                                        .path = "/",
+                                        .interface = "a.b",
+                                        .member = "M",
+                                        .signature = "s"});
+    QuotaLimits limits;
+    for (auto& pool : limits.pools)
+        pool = {.capacity = 1'000'000'000};
+    limits.user_caps[UserId{1}] = QuotaLimits::no_caps();
+    limits.user_caps[UserId{1}][static_cast<std::size_t>(Resource::Bytes)] = 15'000;
+    AccountTree tree(limits);
+    auto account = tree.open(UserId{1}, PrincipalKey(ProcessKey{.pid = 10, .start_time = 1}));
+    const auto sender =
+        bus::make_ref<InFlight>(static_cast<InFlightListener*>(nullptr), account->payer());
+    ASSERT_FALSE(sender->try_add(12'000, 0));
+    std::optional<InFlightCharge> copy(std::in_place, sender, 12'000, 0);
+
+    HeldMessage first(message, HeldKind::Broadcast, {PeerId{1}}, {PeerId{1}});
+    HeldMessage second(message, HeldKind::Broadcast, {PeerId{1}}, {PeerId{1}});
+    bus::ReadArena arena;
+    first.charge_to(sender, arena);
+    EXPECT_EQ(first.charged_bytes(), 0U);
+    EXPECT_EQ(arena.aside(), 0U) << "the copy pays";
+    second.charge_to(sender, arena);
+    EXPECT_EQ(arena.aside(), second.held_bytes()) << "the copy pays once";
+
+    copy.reset();
+    EXPECT_EQ(first.charged_bytes(), first.held_bytes());
+    EXPECT_EQ(sender->bytes(), first.held_bytes());
+    EXPECT_EQ(tree.bus().held(Resource::Bytes), first.held_bytes());
+    EXPECT_EQ(first.charged(), sender.get());
+    HeldMessage moved = std::move(first);
+    EXPECT_EQ(moved.charged_bytes(), moved.held_bytes());
+    moved.release_charge();
+    EXPECT_EQ(sender->bytes(), 0U);
+    EXPECT_EQ(tree.bus().held(Resource::Bytes), 0U);
+    EXPECT_EQ(tree.verify(), "");
+}
+
 TEST(HeldForDescriptors, NeitherLoseTheirMessageNorKeepTheLoopAwake) {
     TestBroker bus(
         "<limit name='max_outgoing_unix_fds'>40</limit>"
