@@ -14,6 +14,10 @@ namespace {
 // In one step; what a piece costs, besides the messages that it leads to.
 constexpr std::size_t kPiecesPerStep = 32;
 constexpr std::size_t kCostPerPiece = 256;
+// Of what is done at once: see hurry(). In the units of FairTurns, and names that are told of
+// whether there is room or not.
+constexpr std::uint64_t kWorkAtOnce = FairTurns::kTurnBudget / 4;
+constexpr std::size_t kNamesInAnyCase = 16;
 // Names go on while the account of the one who left has room for so much.
 constexpr std::uint64_t kRoomForStep = 64 * 1024;
 constexpr auto kRetryInterval = std::chrono::milliseconds(20);
@@ -90,10 +94,20 @@ bool Departures::Departure::go_on(std::size_t most) {
 }
 
 bool Departures::Departure::hurry() {
-    while (phase_ < Phase::Mentions)
-        (void)go_on(std::numeric_limits<std::size_t>::max());
+    const std::uint64_t before = departures_.delivery_.work();
+    std::size_t names = 0;
+    while (phase_ < Phase::Mentions) {
+        if (departures_.delivery_.work() - before > kWorkAtOnce) return false;
+        if (phase_ == Phase::Names && ++names > kNamesInAnyCase && !may_go_on()) return false;
+        (void)go_on(step());
+    }
     if (phase_ == Phase::Mentions) (void)go_on(kAtOnce);
     return phase_ == Phase::Queue && go_on(kAtOnce);
+}
+
+/// One name may be told to very many.
+std::size_t Departures::Departure::step() const {
+    return phase_ == Phase::Names ? 1 : kPiecesPerStep;
 }
 
 void Departures::Departure::withdraw_rules(std::size_t most) {
@@ -179,11 +193,11 @@ TurnTaker::Turn Departures::Departure::take_turn(std::size_t budget) {
             return {cost + static_cast<std::size_t>(departures_.delivery_.work() - before),
                     Left::Nothing};
         }
-        if (go_on(kPiecesPerStep)) {
+        cost += step() * kCostPerPiece;
+        if (go_on(step())) {
             departures_.finish(peer_->id());
             return {cost, Left::Nothing};
         }
-        cost += kPiecesPerStep * kCostPerPiece;
     } while (cost + (departures_.delivery_.work() - before) < budget);
     return {cost + static_cast<std::size_t>(departures_.delivery_.work() - before), Left::More};
 }

@@ -3,8 +3,8 @@
 // owners, its names from the last to the first, its unique name; then those who wait for its
 // replies get errors; last, rules of others that mention it. Where it is much, it goes on over
 // several turns, on the time of the one who left; nobody finds it then, but what is left counts.
-// What listeners are told is at his cost, too, and goes on as there is room, up to stuck_timeout.
-// Invariant: a peer that leaves is kept until all of that is done.
+// What listeners are told is at his cost, too, and goes on as there is room, up to stuck_timeout;
+// of a few names in any case. Invariant: a peer that leaves is kept until all of that is done.
 #pragma once
 
 #include <cstddef>
@@ -70,8 +70,10 @@ private:
         ~Departure() override { FairTurns::leave(*this); }
 
         void start() { departures_.turns_.wait(*this); }
-        /// All at once; of rules of others and of the queue, some. True: nothing is left.
+        /// As much as is done in a part of a turn, whoever listens; of rules of others and of the
+        /// queue, some. True: nothing is left.
         bool hurry();
+        [[nodiscard]] std::size_t step() const;
         /// Withdraws some `most` pieces. True: nothing is left.
         bool go_on(std::size_t most);
         [[nodiscard]] Peer& peer() const { return *peer_; }

@@ -346,6 +346,29 @@ TEST_F(LeavingUnheard, WaitsOnlySoLong) {
     EXPECT_FALSE(is_on_the_bus(paused_)) << "it has taken nothing for stuck_timeout";
 }
 
+/// Few pieces, but each is told to many.
+TEST_F(Leaving, TakesSeveralTurnsToTellManyOfAFewNames) {
+    constexpr int kNames = 200;
+    std::vector<RawClient> listeners;
+    for (int i = 0; i < 100; ++i) {
+        listeners.push_back(RawClient::on(bus_));
+        listeners.back().call("AddMatch", "s", "member='NameOwnerChanged'");
+        listeners.back().take_all();
+    }
+    request_names(leaver_, kNames);
+    for (RawClient& each : listeners)
+        each.take_all();
+    ASSERT_EQ(bus_.state().names.size(), static_cast<std::size_t>(kNames));
+    leaver_.close();
+    std::size_t left = kNames;
+    for (int turn = 0; left > 0 && turn < 1000; ++turn) {
+        bus_.turn();
+        const std::size_t before = std::exchange(left, bus_.state().names.size());
+        EXPECT_LE(before - left, 50U) << "in turn " << turn;
+    }
+    EXPECT_EQ(left, 0U);
+}
+
 /// What is longer than a read is shared, so each message is a piece of its queue.
 TEST(LeavingMonitor, GivesItsQueueBackOverSeveralTurnsAndItsRulesAtOnce) {
     constexpr int kMessages = 1200;
