@@ -84,8 +84,11 @@ const Account* principal_of(const Peer& peer) {
 /// used up by what others do not read. So a program that holds little can look at a flooded bus.
 bool may_exceed_account(const bus::OutgoingMessage& message, const Peer& receiver) {
     if (receiver.port().is_socket_full() || message.descriptor_count() > 0) return false;
-    const bool holds_little = principal_of(receiver)->held(Resource::Bytes) <= kLittleOnBus;
-    return message.size() <= (holds_little ? kMostForThoseWithLittle : kMostForThoseWhoRead);
+    if (message.size() <= kMostForThoseWhoRead) return true;
+    const Account& program = *principal_of(receiver);
+    return message.size() <= kMostForThoseWithLittle &&
+           program.held(Resource::Bytes) <= kLittleOnBus &&
+           is_room_for_overdraft(*program.parent()->parent(), message.size());
 }
 
 }  // namespace
@@ -219,29 +222,30 @@ void Admission::keep_whole(const bus::OutgoingMessage& message, Peer& sender, Au
 
 /// Those with most of it first, and no more than it takes to give back half of what the program of
 /// `sender` has: who has paused, and has little of it, is not in the way.
-std::vector<PeerId> Admission::those_who_stay_behind(const Peer& sender, Audience& audience) const {
+Admission::Behind Admission::those_who_stay_behind(const Peer& sender, Audience& audience) const {
     if (!audience.is_account_full()) return {};
     const bool do_most = do_most_keep_up(audience.subscribers());
     std::vector<std::pair<std::uint64_t, PeerId>> lagging;
     std::uint64_t all = 0;
+    Behind behind{.peers = {}, .looked_at = audience.receivers().size()};
     for (const PeerId id : audience.receivers()) {
         const Peer* const receiver = state_.peers.find(id);
         if (!receiver || receiver->is_ending()) continue;
         const bool is_lesser = outranks(sender, *receiver);
         if (!do_most && !is_lesser) continue;
         if (!stays_behind(glance_at(*receiver), is_lesser)) continue;
+        behind.looked_at += receiver->port().piece_count();
         const std::uint64_t bytes = receiver->port().bytes_of(*principal_of(sender));
         if (bytes > 0) lagging.emplace_back(bytes, id);
         all += bytes;
     }
     const std::uint64_t half = principal_of(sender)->held(Resource::Bytes) / 2;
-    if (all < half) return {};
+    if (all < half) return behind;
     std::sort(lagging.rbegin(), lagging.rend());
-    std::vector<PeerId> behind;
     std::uint64_t given_back = 0;
     for (const auto& [bytes, id] : lagging) {
         if (given_back >= half) break;
-        behind.push_back(id);
+        behind.peers.push_back(id);
         given_back += bytes;
     }
     return behind;

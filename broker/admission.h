@@ -90,8 +90,11 @@ public:
     void keep_whole(const bus::OutgoingMessage& message, Peer& sender, Audience& audience);
     /// When all copies have been asked for: who is to be disconnected because `sender` may have no
     /// more on the bus, while most of the audience keep up.
-    [[nodiscard]] std::vector<PeerId> those_who_stay_behind(const Peer& sender,
-                                                            Audience& audience) const;
+    struct Behind {
+        std::vector<PeerId> peers;
+        std::size_t looked_at = 0;  // pieces of queues: what it has cost
+    };
+    [[nodiscard]] Behind those_who_stay_behind(const Peer& sender, Audience& audience) const;
     /// A copy for an eavesdropper, which alone wanted it and pays.
     static Admitted copy_to_eavesdropper(const bus::OutgoingMessage& message, Peer& receiver);
     /// What the driver says to `receiver`, which pays and is not read while it has too much of

@@ -21,6 +21,8 @@ constexpr std::size_t kCopyDiscount = 8;
 constexpr std::size_t kCostOfNoRoom = 512;
 // To find out who has asked for a message: rules can be made that are all looked at for each.
 constexpr std::size_t kCostPerLookUp = 32;
+// Of a queue that is looked through.
+constexpr std::size_t kCostPerPiece = 16;
 
 /// A message and its route in the form that match rules are tested against.
 class Subject {
@@ -114,7 +116,7 @@ void Delivery::broadcast(const bus::OutgoingMessage& message, const Route& route
     if (may_be_kept && !admission_.reserve_list(*cause, audience, list)) {
         charge_work(audience.receivers().size() * kCostPerCopy);
         admission_.keep_whole(message, *cause, audience);
-        behind = admission_.those_who_stay_behind(*cause, audience);
+        add_those_who_stay_behind(*cause, audience, behind);
     } else {
         behind = copy_to_all(message, route, cause, audience);
         list.reset();
@@ -156,8 +158,15 @@ void Delivery::keep_for_those_waiting(const bus::OutgoingMessage& message,
                                       Audience& audience,
                                       std::vector<PeerId>& behind) {
     admission_.keep(message, sender, audience);
+    add_those_who_stay_behind(sender, audience, behind);
+}
+
+void Delivery::add_those_who_stay_behind(const Peer& sender,
+                                         Audience& audience,
+                                         std::vector<PeerId>& behind) {
     const auto others = admission_.those_who_stay_behind(sender, audience);
-    behind.insert(behind.end(), others.begin(), others.end());
+    charge_work(others.looked_at * kCostPerPiece);
+    behind.insert(behind.end(), others.peers.begin(), others.peers.end());
 }
 
 bool Delivery::deliver_held(Peer& sender) {

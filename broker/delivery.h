@@ -131,6 +131,9 @@ private:
                                 const Peer& sender,
                                 Audience& audience,
                                 std::vector<PeerId>& behind);
+    void add_those_who_stay_behind(const Peer& sender,
+                                   Audience& audience,
+                                   std::vector<PeerId>& behind);
     void end_those_behind(const std::vector<PeerId>& receivers);
     void find_receivers(MatchIndex& rules,
                         const bus::OutgoingMessage& message,

@@ -3,13 +3,16 @@
 
 namespace buzon::broker {
 
+bool is_room_for_overdraft(const Account& bus, std::uint64_t bytes) {
+    const std::uint64_t capacity = bus.share(Resource::Bytes).pool().limits().capacity;
+    return bus.held(Resource::Bytes) + bytes <= capacity - capacity / 8;
+}
+
 bool may_overdraw(const Account& connection, const QuotaRefusal& refusal) {
     if (refusal.resource != Resource::Bytes || refusal.reason != Share::Reason::Share) return false;
     const Account& program = *connection.parent();
     if (program.held(Resource::Bytes) + refusal.amount > kLittleOnBus) return false;
-    const Account& bus = *program.parent()->parent();
-    const std::uint64_t capacity = bus.share(Resource::Bytes).pool().limits().capacity;
-    return bus.held(Resource::Bytes) + refusal.amount <= capacity - capacity / 8;
+    return is_room_for_overdraft(*program.parent()->parent(), refusal.amount);
 }
 
 }  // namespace buzon::broker

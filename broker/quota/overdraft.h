@@ -18,6 +18,9 @@ namespace buzon::broker {
 /// Bytes of one program, whatever is guaranteed to it.
 inline constexpr std::uint64_t kLittleOnBus = std::uint64_t{1} << 20;
 
+/// Whether so much more leaves enough of the pool to others.
+[[nodiscard]] bool is_room_for_overdraft(const Account& bus, std::uint64_t bytes);
+
 /// Whether `connection` may have what it has been refused all the same. Never beyond a cap.
 [[nodiscard]] bool may_overdraw(const Account& connection, const QuotaRefusal& refusal);
 
