@@ -67,11 +67,14 @@ void Peer::retire() {
 
 void Peer::on_ready(std::uint32_t events) {
     if (events & EPOLLOUT) port_.on_writable();
-    if ((events & (EPOLLHUP | EPOLLERR)) && !std::exchange(is_other_side_gone_, true)) {
-        input_.on_hang_up();
-        environment_.handler.on_other_side_gone(*this);
-    }
+    if (events & (EPOLLHUP | EPOLLERR)) on_other_side_gone();
     if (events & ~std::uint32_t{EPOLLOUT}) input_.on_readable();
+}
+
+void Peer::on_other_side_gone() {
+    if (std::exchange(is_other_side_gone_, true)) return;
+    input_.on_hang_up();
+    environment_.handler.on_other_side_gone(*this);
 }
 
 void Peer::on_no_room(std::size_t bytes) {
@@ -135,7 +138,7 @@ void Peer::on_port_failed(int error) {
     // The other side has closed, is gone, or reads no more: what it sent before is still routed.
     if (error == EPIPE || error == ECONNRESET) {
         update_interest();
-        input_.on_hang_up();
+        on_other_side_gone();
     } else {
         input_.fail(error);
     }

@@ -169,6 +169,7 @@ private:
     void on_port_blocked() override;
     void on_port_unblocked() override;
     void on_port_failed(int error) override;
+    void on_other_side_gone();
     void on_port_drained() override { environment_.handler.on_drained(*this); }
     void on_in_flight_released() override;
 
