@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "broker/quota/overdraft.h"
 #include "bus/send_buffer.h"
 
 namespace buzon::broker {
@@ -148,7 +149,7 @@ void PeerInput::process() {
     if (auth_) authenticate();
     if (!auth_) take_messages();
     if (!stopped_ && is_open() && !has_backlog_) reserve();
-    buffer_.park();
+    buffer_.park(reserved_.amount());
     if (stopped_) return;
     reserve_descriptors();
     if (stopped_) return;
@@ -161,7 +162,10 @@ void PeerInput::reserve() {
     const std::size_t wanted = buffer_.wanted_bytes();
     const std::size_t free = std::min(kFreeBytes, environment_.arena.read_bytes());
     if (wanted > free && wanted > reserved_.amount()) {
-        auto taken = Charge::take(payer_, Resource::Bytes, wanted - reserved_.amount());
+        const std::size_t more = wanted - reserved_.amount();
+        auto taken = Charge::take(payer_, Resource::Bytes, more);
+        if (!taken && may_overdraw(payer_->account(), taken.error()))
+            taken = Charge::force(payer_, Resource::Bytes, more);
         if (!taken) {
             if (!hung_up_) owner_.on_no_room(wanted);
             return;

@@ -84,12 +84,13 @@ void ReceiveBuffer::unpark() {
     pending_ = nullptr;
 }
 
-void ReceiveBuffer::park() {
+void ReceiveBuffer::park(std::size_t paid) {
     if (!view_.empty()) {
         pending_ = pool_->take(view_.size());
         pending_bytes_ = view_.size();
         std::memcpy(pending_->data(), view_.data(), pending_bytes_);
-        aside_ = ReadArena::Aside(*arena_, pending_->capacity());
+        aside_ =
+            ReadArena::Aside(*arena_, pending_->capacity() - std::min(paid, pending_->capacity()));
     }
     view_ = {};
 }

@@ -130,8 +130,9 @@ public:
     /// What has come of a message in part; of a large one only while it is not admitted.
     [[nodiscard]] std::size_t unadmitted_bytes() const;
 
-    /// Ends the use of the arena: what is left over is put aside. Undone by unpark().
-    void park();
+    /// Ends the use of the arena: what is left over is put aside. Undone by unpark(). Of that, as
+    /// much as somebody has `paid` for does not count.
+    void park(std::size_t paid = 0);
     /// Brings left-over bytes back into the arena, for a turn without a read.
     void unpark();
 

@@ -212,6 +212,21 @@ TEST_F(ReadAhead, ReadsTakeLessTheMoreHasBeenPutAside) {
     }
 }
 
+TEST_F(ReadAhead, WhatSomebodyHasPaidForDoesNotCount) {
+    const Bytes part = first_part(15'000, 9'000);
+    send(part);
+    ReceiveBuffer buffer(arena_, pool_);
+    ASSERT_TRUE(buffer.fill(ours_.get(), limits_));
+    EXPECT_FALSE(*buffer.next(limits_));
+    buffer.park(15'000);
+    EXPECT_LE(arena_.aside(), 2'000U) << "what the block is longer";
+    buffer.unpark();
+    EXPECT_EQ(arena_.aside(), 0U);
+    buffer.park(1'000);
+    EXPECT_GE(arena_.aside(), 8'000U);
+    buffer.unpark();
+}
+
 TEST_F(ReadAhead, TensOfThousandsHoldLittle) {
     const Bytes part = first_part(64'000, 60'000);
     put_aside_beyond(ReadArena::kVeryMuchAside, part);
