@@ -24,6 +24,8 @@ constexpr std::size_t kMostTold = 256;
 constexpr std::size_t kMostSendersTold = 64;
 /// Of looking at one account, connection or sender, for Peer::charge_turn().
 constexpr std::size_t kCostPerLook = 64;
+// Senders in queues, in one answer: there may be millions.
+constexpr std::size_t kMostLooks = 20'000;
 constexpr std::size_t kPeersPerLook = 8;
 
 constexpr auto kResources = [] {
@@ -189,6 +191,7 @@ Driver::Outcome Driver::get_queues(DriverCall& call) {
     auto& body = start_reply();
     const auto array = body.begin_array('(');
     for (const Peer* const receiver : receivers) {
+        if (looks > all + kMostLooks) break;
         write_queue(body, *receiver, state_.peers);
         looks += receiver->port().shares().known_senders();
     }
