@@ -60,7 +60,8 @@ public:
     /// From now on blocks of 16 KiB or more that are not kept are freed by free_some() alone, and
     /// `on_garbage` is called when there is something for it.
     void free_in_parts(std::function<void()> on_garbage) { on_garbage_ = std::move(on_garbage); }
-    /// Frees a part of what is to be freed, in about a millisecond. True: there is more.
+    /// Frees a part of what is to be freed, 4 MiB or a 32nd of it: a millisecond, if there is less
+    /// than 128 MiB. True: there is more.
     bool free_some();
     [[nodiscard]] std::size_t kept_bytes() const { return kept_bytes_; }
     [[nodiscard]] std::size_t blocks_in_use() const { return blocks_in_use_; }
