@@ -96,6 +96,7 @@ private:
     Outcome add_match(DriverCall& call);
     Outcome remove_match(DriverCall& call);
     Outcome become_monitor(DriverCall& call);
+    [[nodiscard]] std::optional<ErrorReply> too_much_to_give_up(const Peer& peer) const;
     [[nodiscard]] bus::Result<std::vector<MatchRule>, ErrorReply> read_monitor_rules(
         DriverCall& call) const;
 

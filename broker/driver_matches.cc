@@ -13,9 +13,11 @@ namespace buzon::broker {
 namespace {
 
 // A connection becomes a monitor in one turn of the loop. So many rules may it have, and so much
-// may it have to give up: names, rules, calls that wait for its replies.
+// may it have to give up: names, rules, calls that wait for its replies; of names fewer, as each
+// may have to be told to thousands.
 constexpr std::size_t kMostMonitorRules = 512;
 constexpr std::size_t kMostGivenUp = 512;
+constexpr std::size_t kMostNamesGivenUp = 32;
 // Of making or removing a step of the tree and its text, for Peer::charge_turn(): a microsecond.
 constexpr std::size_t kCostPerCondition = 256;
 
@@ -93,6 +95,18 @@ bus::Result<std::vector<MatchRule>, ErrorReply> Driver::read_monitor_rules(Drive
     return rules;
 }
 
+std::optional<ErrorReply> Driver::too_much_to_give_up(const Peer& peer) const {
+    const std::size_t held = state_.count_left_behind_by(peer.id());
+    const std::size_t names = state_.names.count_held_by(peer.id());
+    if (held <= kMostGivenUp && names <= kMostNamesGivenUp) return std::nullopt;
+    return ErrorReply{
+        bus::error_name::kLimitsExceeded,
+        fmt::format("A connection with {} names, and {} match rules, calls and callers that wait, "
+                    "can't become a monitor, only one with {} names and {} of all at most; use a "
+                    "new one",
+                    names, held - names, kMostNamesGivenUp, kMostGivenUp)};
+}
+
 Driver::Outcome Driver::become_monitor(DriverCall& call) {
     const auto rules = read_monitor_rules(call);
     if (!rules) return bus::Unexpected{rules.error()};
@@ -101,12 +115,7 @@ Driver::Outcome Driver::become_monitor(DriverCall& call) {
                       "BecomeMonitor does not support any flags yet");
 
     Peer& monitor = call.caller;
-    if (const std::size_t held = state_.count_left_behind_by(monitor.id()); held > kMostGivenUp)
-        return refuse(
-            bus::error_name::kLimitsExceeded,
-            fmt::format("A connection with {} names, match rules, calls and callers that wait "
-                        "can't become a monitor, only one with {} at most; use a new one",
-                        held, kMostGivenUp));
+    if (const auto refusal = too_much_to_give_up(monitor)) return bus::Unexpected{*refusal};
     std::size_t weight = 0;
     for (const MatchRule& rule : *rules)
         weight += weight_of(rule);
