@@ -54,10 +54,14 @@ void HeldMessage::charge_to(const bus::Ref<InFlight>& sender, bus::ReadArena& ar
     if (held_bytes() > charged_bytes()) charge_later(sender, arena);
 }
 
+bool HeldMessage::shares_memory_with_copies() const {
+    return body_owner_ && kind_ == HeldKind::Broadcast && waiting_.size() < receivers_.size();
+}
+
 void HeldMessage::charge_later(const bus::Ref<InFlight>& sender, bus::ReadArena& arena) {
     const std::uint64_t left = held_bytes() - charged_bytes();
     std::uint64_t owed = 0;
-    if (!sender->has_debt()) {
+    if (shares_memory_with_copies() && !sender->has_debt()) {
         owed = std::min(left, sender->bytes() - charged_bytes());
         const std::uint64_t descriptors =
             std::min<std::uint64_t>(descriptor_count() - charged_descriptors(),

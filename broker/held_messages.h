@@ -80,6 +80,7 @@ public:
     }
 
 private:
+    [[nodiscard]] bool shares_memory_with_copies() const;
     void charge_later(const bus::Ref<InFlight>& sender, bus::ReadArena& arena);
 
     HeldKind kind_;

@@ -371,17 +371,19 @@ TEST(HeldMessage, IsChargedAsItWasSentIfThereIsNoRoomForMore) {
 
 /// A copy of it has taken all that the sender may have.
 TEST(HeldMessage, IsPaidForByItsCopiesAndKeepsWhatTheyGiveBack) {
+    bus::BlockPool pool;
     bus::MessageBuilder builder;
     builder.start_body().write_string(std::string(10'000, 'x'));
-    const auto message = builder.build({.type = bus::MessageType::Signal,
-                                        .serial = 1,
-                                        .path = "/",
-                                        .interface = "a.b",
-                                        .member = "M",
-                                        .signature = "s"});
+    const auto built = builder.build({.type = bus::MessageType::Signal,
+                                      .serial = 1,
+                                      .path = "/",
+                                      .interface = "a.b",
+                                      .member = "M",
+                                      .signature = "s"});
+    const bus::OutgoingMessage shared{built.header, built.head, built.body, pool.take(1), nullptr};
     QuotaLimits limits;
-    for (auto& pool : limits.pools)
-        pool = {.capacity = 1'000'000'000};
+    for (auto& each : limits.pools)
+        each = {.capacity = 1'000'000'000};
     limits.user_caps[UserId{1}] = QuotaLimits::no_caps();
     limits.user_caps[UserId{1}][static_cast<std::size_t>(Resource::Bytes)] = 15'000;
     AccountTree tree(limits);
@@ -391,9 +393,20 @@ TEST(HeldMessage, IsPaidForByItsCopiesAndKeepsWhatTheyGiveBack) {
     ASSERT_FALSE(sender->try_add(12'000, 0));
     std::optional<InFlightCharge> copy(std::in_place, sender, 12'000, 0);
 
-    HeldMessage first(message, HeldKind::Broadcast, {PeerId{1}}, {PeerId{1}});
-    HeldMessage second(message, HeldKind::Broadcast, {PeerId{1}}, {PeerId{1}});
+    const std::vector<PeerId> receivers{PeerId{1}, PeerId{2}}, waiting{PeerId{2}};
     bus::ReadArena arena;
+    HeldMessage own(built, HeldKind::Broadcast, receivers, waiting);
+    own.charge_to(sender, arena);
+    EXPECT_EQ(arena.aside(), own.held_bytes()) << "its memory is not that of a copy";
+    HeldMessage nobodys(shared, HeldKind::Broadcast, receivers, receivers);
+    nobodys.charge_to(sender, arena);
+    EXPECT_EQ(arena.aside(), 2 * own.held_bytes()) << "there is no copy";
+    own.release_charge();
+    nobodys.release_charge();
+    ASSERT_EQ(arena.aside(), 0U);
+
+    HeldMessage first(shared, HeldKind::Broadcast, receivers, waiting);
+    HeldMessage second(shared, HeldKind::Broadcast, receivers, waiting);
     first.charge_to(sender, arena);
     EXPECT_EQ(first.charged_bytes(), 0U);
     EXPECT_EQ(arena.aside(), 0U) << "the copy pays";
