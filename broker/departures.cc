@@ -35,15 +35,17 @@ void Departures::begin_with_queue(std::unique_ptr<Peer> peer) {
 void Departures::begin_at(std::unique_ptr<Peer> peer, Departure::Phase first) {
     const PeerId id = peer->id();
     const bool is_much = state_.count_left_behind_by(id) > kAtOnce;
-    const auto place =
-        leaving_.emplace(id, std::make_unique<Departure>(*this, std::move(peer), first));
+    // While it hurries others may leave, and the table be made anew.
+    Departure& departure =
+        *leaving_.emplace(id, std::make_unique<Departure>(*this, std::move(peer), first))
+             .first->second;
     const std::uint64_t before = delivery_.work();
-    const bool is_done = !is_much && place.first->second->hurry();
-    place.first->second->peer().charge_turn(static_cast<std::size_t>(delivery_.work() - before));
+    const bool is_done = !is_much && departure.hurry();
+    departure.peer().charge_turn(static_cast<std::size_t>(delivery_.work() - before));
     if (is_done) {
         finish(id);
     } else {
-        place.first->second->start();
+        departure.start();
     }
 }
 
