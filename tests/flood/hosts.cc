@@ -19,6 +19,8 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
 constexpr std::chrono::seconds kPatience{1};
+// A service has thousands of calls of others to answer first, and a part of a CPU.
+constexpr std::chrono::seconds kPatienceWithService{3};
 
 /// One connection; that the bus ends it is harm.
 class Host : public Role {
@@ -120,7 +122,7 @@ private:
     void work(Board& board) override {
         const auto now = Clock::now();
         read([&](auto message) { take(message, board); });
-        if (!open_.empty() && now - open_.begin()->second > kPatience)
+        if (!open_.empty() && now - open_.begin()->second > kPatienceWithService)
             board.befalls(innocent::kGuest, Fate::Stuck);
         if (now < next_) return;
         next_ = now + kPeriod;
