@@ -72,6 +72,19 @@ bus::Result<void, NoRoom> offer_copy(const bus::OutgoingMessage& message,
     return offer_again(message, receiver, payer);
 }
 
+/// Queues a message all the same, if who pays has little on the bus and may overdraw.
+bool overdraw(const bus::OutgoingMessage& message,
+              Peer& receiver,
+              const Peer& payer,
+              const NoRoom& refused) {
+    const Account& account = payer.account().account();
+    if (refused.exhausted != Exhausted::SenderAccount || !may_overdraw(account, refused.refusal))
+        return false;
+    if (account.share(Resource::Descriptors).check(message.descriptor_count())) return false;
+    receiver.port().push(message, payer.in_flight());
+    return true;
+}
+
 bool has_room_on_bus(const Peer& payer, std::uint64_t bytes) {
     return !payer.in_flight()->payer()->account().share(Resource::Bytes).check(bytes);
 }
@@ -118,11 +131,10 @@ Admitted Admission::to_one(const bus::OutgoingMessage& message,
         Peer& payer = use == MessageUse::Reply ? receiver : sender;
         const auto queued = offer(message, receiver, payer);
         if (queued) return Admitted::Queued;
-        const bool is_account = queued.error().exhausted == Exhausted::SenderAccount;
-        const bool may_exceed = use == MessageUse::Reply ? may_exceed_account(message, receiver)
-                                                         : may_overdraw(sender.account().account(),
-                                                                        queued.error().refusal);
-        if (is_account && may_exceed) {
+        if (use != MessageUse::Reply) {
+            if (overdraw(message, receiver, sender, queued.error())) return Admitted::Queued;
+        } else if (queued.error().exhausted == Exhausted::SenderAccount &&
+                   may_exceed_account(message, receiver)) {
             receiver.port().push(message, payer.in_flight());
             return Admitted::Queued;
         }
@@ -213,11 +225,10 @@ void Admission::keep_whole(const bus::OutgoingMessage& message, Peer& sender, Au
     audience.note_account_full();
     Room wanted = Room::of(message);
     wanted.bytes += HeldMessage::list_bytes(audience.receivers().size());
-    throttle_.hold_for_bus(sender, wanted);
+    throttle_.hold_for_bus(sender, wanted, Throttle::Overdraft::No);
     if (do_most_keep_up(audience.subscribers())) throttle_.ask_again_soon(sender);
     HeldMessage held(message, HeldKind::Whole, {}, {});
-    held.charge_to(sender.in_flight(), arena_);
-    held_.keep(sender.id(), std::move(held));
+    keep(std::move(held), sender);
 }
 
 /// Those with most of it first, and no more than it takes to give back half of what the program of
@@ -301,10 +312,15 @@ Admitted Admission::answer(const bus::OutgoingMessage& message, Peer& receiver) 
         return Admitted::ReceiverGone;
     }
     if (exhausted != Exhausted::SenderAccount || !may_exceed_account(message, receiver)) {
-        (void)stop(receiver, receiver, Room::of(message), exhausted);
         const bool is_short =
             message.size() <= kMostBeyondAccount && message.descriptor_count() == 0;
-        if (!is_short && !has_room_on_bus(receiver, message.size())) return Admitted::ReplyRefused;
+        const bool is_refused = !is_short && !has_room_on_bus(receiver, message.size());
+        // Who reads gets an error and goes on; who does not waits until that has found room.
+        if (!is_refused || receiver.port().is_socket_full())
+            (void)stop(receiver, receiver,
+                       is_refused ? Room{.bytes = kMostBeyondAccount} : Room::of(message),
+                       {exhausted, MessageUse::Reply});
+        if (is_refused) return Admitted::ReplyRefused;
     }
     receiver.port().push(message, receiver.in_flight());
     return Admitted::Queued;
@@ -362,7 +378,7 @@ Admitted Admission::hold(const bus::OutgoingMessage& message,
     const bool is_multiplied = author == Author::Peer && lack.use == MessageUse::Broadcast &&
                                lack.of == Exhausted::SenderAccount;
     if (!sender.has_hung_up() || !is_room_in_queue || is_multiplied) {
-        const auto reading = stop(sender, receiver, Room::of(message), lack.of);
+        const auto reading = stop(sender, receiver, Room::of(message), lack);
         if (reading == Throttle::Reading::Stopped && author == Author::Peer) return Admitted::Held;
         // It has been said, so nothing waits but what comes next.
         if (reading == Throttle::Reading::Stopped && lack.of == Exhausted::SenderAccount)
@@ -375,27 +391,32 @@ Admitted Admission::hold(const bus::OutgoingMessage& message,
 Throttle::Reading Admission::stop(Peer& sender,
                                   Peer& receiver,
                                   const Room& wanted,
-                                  Exhausted exhausted) {
-    if (exhausted != Exhausted::SenderAccount) return throttle_.hold(sender, receiver, wanted);
-    throttle_.hold_for_bus(sender, wanted);
+                                  const Lack& lack) {
+    if (lack.of != Exhausted::SenderAccount) return throttle_.hold(sender, receiver, wanted);
+    throttle_.hold_for_bus(
+        sender, wanted,
+        lack.use == MessageUse::Broadcast ? Throttle::Overdraft::No : Throttle::Overdraft::Yes);
     return Throttle::Reading::Stopped;
 }
 
-void Admission::keep(const bus::OutgoingMessage& message,
-                     const Peer& sender,
-                     const Peer& receiver) {
-    HeldMessage held(message, HeldKind::ToOne, {receiver.id()}, {receiver.id()});
-    held.charge_to(sender.in_flight(), arena_);
-    held_.keep(sender.id(), std::move(held));
+void Admission::keep(const bus::OutgoingMessage& message, Peer& sender, const Peer& receiver) {
+    keep(HeldMessage(message, HeldKind::ToOne, {receiver.id()}, {receiver.id()}), sender);
 }
 
-void Admission::keep(const bus::OutgoingMessage& message,
-                     const Peer& sender,
-                     const Audience& audience) {
+void Admission::keep(const bus::OutgoingMessage& message, Peer& sender, const Audience& audience) {
     const auto receivers = audience.receivers();
-    HeldMessage held(message, HeldKind::Broadcast, {receivers.begin(), receivers.end()},
-                     audience.waiting());
-    held.charge_to(sender.in_flight(), arena_);
+    keep(HeldMessage(message, HeldKind::Broadcast, {receivers.begin(), receivers.end()},
+                     audience.waiting()),
+         sender);
+}
+
+void Admission::keep(HeldMessage held, Peer& sender) {
+    const std::size_t descriptors = held.descriptor_count();
+    if (!held.charge_to(sender.in_flight(), arena_))
+        sender.end_later(
+            fmt::format("sent a message with {} file descriptors for which there is no room, while "
+                        "its program may have no more",
+                        descriptors));
     held_.keep(sender.id(), std::move(held));
 }
 

@@ -103,7 +103,7 @@ public:
     Admitted answer(const bus::OutgoingMessage& message, Peer& receiver);
 
     /// A broadcast of which some are waiting for their copies.
-    void keep(const bus::OutgoingMessage& message, const Peer& sender, const Audience& audience);
+    void keep(const bus::OutgoingMessage& message, Peer& sender, const Audience& audience);
     /// What is held of `sender`; nobody holds it any more.
     [[nodiscard]] std::vector<HeldMessage> take_held(const Peer& sender);
     [[nodiscard]] const HeldMessages& held() const { return held_; }
@@ -151,8 +151,9 @@ private:
                   Peer& receiver,
                   const Lack& lack,
                   Author author);
-    Throttle::Reading stop(Peer& sender, Peer& receiver, const Room& wanted, Exhausted exhausted);
-    void keep(const bus::OutgoingMessage& message, const Peer& sender, const Peer& receiver);
+    Throttle::Reading stop(Peer& sender, Peer& receiver, const Room& wanted, const Lack& lack);
+    void keep(const bus::OutgoingMessage& message, Peer& sender, const Peer& receiver);
+    void keep(HeldMessage held, Peer& sender);
     [[nodiscard]] bool outranks(const Peer& sender, const Peer& receiver) const;
 
     BusState& state_;

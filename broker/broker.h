@@ -91,6 +91,8 @@ public:
 
     [[nodiscard]] const BusState& state() const { return state_; }
     [[nodiscard]] const Throttle& throttle() const { return throttle_; }
+    /// What finding receivers and queueing for them has cost so far, in the units of FairTurns.
+    [[nodiscard]] std::uint64_t work() const override { return delivery_.work(); }
     [[nodiscard]] const HeldMessages& held_messages() const { return admission_.held(); }
     /// Connections that are not read yet: see WaitingRoom.
     [[nodiscard]] std::size_t waiting_count() const {
@@ -113,14 +115,10 @@ private:
         match_report_.forget(peer);
     }
     bool on_room(Peer& sender) override { return delivery_.deliver_held(sender); }
-    [[nodiscard]] std::uint64_t charged_for_held(const Peer& sender) const override {
-        return admission_.held().charged_bytes_of(sender.id());
-    }
-    [[nodiscard]] std::uint64_t work() const override { return delivery_.work(); }
     void on_in_flight_full(Peer& peer) override { throttle_.watch(peer); }
     void on_in_flight_less(Peer& peer) override { throttle_.unwatch(peer); }
     void on_no_room(Peer& peer, std::size_t bytes) override {
-        throttle_.hold_for_bus(peer, {.bytes = bytes});
+        throttle_.hold_for_bus(peer, {.bytes = bytes}, Throttle::Overdraft::Yes);
     }
     void on_drained(Peer& peer) override { throttle_.on_drained(peer); }
     void retire(Peer& peer, std::string_view reason) override;

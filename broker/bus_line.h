@@ -33,21 +33,31 @@ public:
         line->second.erase(place.at);
         if (line->second.empty()) lines_.erase(line);
     }
+    /// One of the next program, by turns, who goes to the end of its line. There is one.
+    [[nodiscard]] PeerId next() {
+        auto& senders = line_behind(last_looked_at_)->second;
+        senders.splice(senders.end(), senders, senders.begin());
+        return senders.back();
+    }
     /// Asks `most` of them at most: `may_go(PeerId)`; who may go has left the line by the time that
     /// `let_go(PeerId)` is called.
     template <typename MayGo, typename LetGo>
     void ask_some(std::size_t most, MayGo&& may_go, LetGo&& let_go) {
         for (auto programs = lines_.size(); programs > 0 && most > 0; --programs) {
-            auto line = lines_.upper_bound(last_);
-            if (line == lines_.end()) line = lines_.begin();
-            last_ = line->first;
-            most -= ask_line(line, most, may_go, let_go);
+            most -= ask_line(line_behind(last_asked_), most, may_go, let_go);
         }
     }
 
 private:
     using Lines = std::map<const Account*, std::list<PeerId>>;
 
+    /// Of the next program, round and round.
+    Lines::iterator line_behind(const Account*& last) {
+        auto line = lines_.upper_bound(last);
+        if (line == lines_.end()) line = lines_.begin();
+        last = line->first;
+        return line;
+    }
     /// Returns how many have been asked: all who may go, and one who may not.
     template <typename MayGo, typename LetGo>
     std::size_t ask_line(Lines::iterator line, std::size_t most, MayGo& may_go, LetGo& let_go) {
@@ -70,7 +80,8 @@ private:
     }
 
     Lines lines_;
-    const Account* last_ = nullptr;
+    const Account* last_asked_ = nullptr;
+    const Account* last_looked_at_ = nullptr;
 };
 
 }  // namespace buzon::broker

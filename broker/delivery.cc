@@ -154,7 +154,7 @@ std::vector<PeerId> Delivery::copy_to_all(const bus::OutgoingMessage& message,
 
 /// Adds to `behind` who is to be ended so that there is room.
 void Delivery::keep_for_those_waiting(const bus::OutgoingMessage& message,
-                                      const Peer& sender,
+                                      Peer& sender,
                                       Audience& audience,
                                       std::vector<PeerId>& behind) {
     admission_.keep(message, sender, audience);

@@ -128,7 +128,7 @@ private:
     void deliver_again(Peer& sender, const HeldMessage& held);
     void drop_rest(const Peer& sender, const HeldMessage& held, bool is_left);
     void keep_for_those_waiting(const bus::OutgoingMessage& message,
-                                const Peer& sender,
+                                Peer& sender,
                                 Audience& audience,
                                 std::vector<PeerId>& behind);
     void add_those_who_stay_behind(const Peer& sender,

@@ -5,6 +5,8 @@
 #include <cassert>
 #include <utility>
 
+#include "broker/quota/overdraft.h"
+
 namespace buzon::broker {
 
 HeldMessage::HeldMessage(const bus::OutgoingMessage& message,
@@ -43,15 +45,29 @@ std::size_t HeldMessage::held_bytes() const {
     return head_.size() + body_.size() + list_bytes(receivers_.size());
 }
 
-void HeldMessage::charge_to(const bus::Ref<InFlight>& sender, bus::ReadArena& arena) {
+std::size_t HeldMessage::most_bytes_for(const Account& sender) const {
     const std::size_t list = list_bytes(receivers_.size() > kShortList ? receivers_.size() : 0);
     for (const std::size_t bytes : {held_bytes(), std::max(bytes_as_sent_, list), list}) {
-        if (bytes == 0 || sender->try_add(bytes, descriptor_count())) continue;
-        charged_bytes_ = bytes;
-        charge_.emplace(sender, bytes, static_cast<std::uint32_t>(descriptor_count()));
-        break;
+        const auto refused = sender.share(Resource::Bytes).check(bytes);
+        if (!refused || may_overdraw(sender, sender.refusal(Resource::Bytes, *refused, bytes)))
+            return bytes;
     }
-    if (held_bytes() > charged_bytes()) charge_later(sender, arena);
+    return 0;
+}
+
+bool HeldMessage::charge_to(const bus::Ref<InFlight>& sender, bus::ReadArena& arena) {
+    const Account& account = sender->payer()->account();
+    const std::size_t count = descriptor_count();
+    const bool have_place = count == 0 || !account.share(Resource::Descriptors).check(count);
+    const bool are_of_copies = !have_place && shares_memory_with_copies() && !sender->has_debt() &&
+                               sender->queued_descriptors() >= count;
+    const bool may_stay = have_place || are_of_copies || may_overdraw_descriptors(account, count);
+    const std::size_t bytes = most_bytes_for(account);
+    const std::size_t descriptors = are_of_copies ? 0 : count;
+    if (bytes > 0 || descriptors > 0)
+        charge_ = std::make_unique<WaitingCharge>(sender, bytes, descriptors);
+    if (held_bytes() > bytes || count > descriptors) charge_later(sender, arena);
+    return may_stay;
 }
 
 bool HeldMessage::shares_memory_with_copies() const {
@@ -62,11 +78,11 @@ void HeldMessage::charge_later(const bus::Ref<InFlight>& sender, bus::ReadArena&
     const std::uint64_t left = held_bytes() - charged_bytes();
     std::uint64_t owed = 0;
     if (shares_memory_with_copies() && !sender->has_debt()) {
-        owed = std::min(left, sender->bytes() - charged_bytes());
-        const std::uint64_t descriptors =
-            std::min<std::uint64_t>(descriptor_count() - charged_descriptors(),
-                                    sender->descriptors() - charged_descriptors());
-        if (owed > 0) debt_ = std::make_unique<InFlightDebt>(sender, owed, descriptors);
+        owed = std::min(left, sender->queued_bytes());
+        const std::uint64_t descriptors = std::min<std::uint64_t>(
+            descriptor_count() - charged_descriptors(), sender->queued_descriptors());
+        if (owed > 0 || descriptors > 0)
+            debt_ = std::make_unique<InFlightDebt>(sender, owed, descriptors);
     }
     if (left > owed) uncharged_ = bus::ReadArena::Aside(arena, left - owed);
 }
@@ -81,15 +97,6 @@ std::vector<HeldMessage> HeldMessages::take(PeerId sender) {
     auto taken = std::move(place->second);
     of_.erase(place);
     return taken;
-}
-
-std::uint64_t HeldMessages::charged_bytes_of(PeerId sender) const {
-    const auto place = of_.find(sender);
-    std::uint64_t bytes = 0;
-    if (place != of_.end())
-        for (const HeldMessage& message : place->second)
-            bytes += message.charged_bytes();
-    return bytes;
 }
 
 bool HeldMessages::is_held(PeerId sender, PeerId receiver) const {

@@ -3,11 +3,10 @@
 // a broadcast of which some receivers have their copy already. While one waits its sender is not
 // read, so there is one for each sender, and what the driver says because of it.
 // Invariant: bytes are owned and charged to the sender: at least what it was charged for the
-// message while that came, and a long list of receivers. Where the first copies of a broadcast took
-// the last room, they pay for it until they leave, and then what they held is kept for it. What is
-// without a charge, as it came in one read with others, counts as put aside: there is a bound to
-// that for all together (ReadArena).
-// Source: DESIGN, section 5.
+// message while that came, and a long list of receivers; and so are descriptors. Where the first
+// copies of a broadcast took the last room, they pay for it until they leave, and then what they
+// held is kept for it. What is without a charge, as it came in one read with others, counts as put
+// aside: there is a bound to that for all together (ReadArena). Source: DESIGN, section 5.
 #pragma once
 
 #include <cstddef>
@@ -54,9 +53,10 @@ public:
         return receivers * 2 * sizeof(PeerId);
     }
 
-    /// Charges it to `sender`, if that has room, or as soon as copies leave that have taken it;
-    /// what there are none of counts as put aside in `arena`.
-    void charge_to(const bus::Ref<InFlight>& sender, bus::ReadArena& arena);
+    /// Charges it to `sender`, if that has room or may overdraw, or as soon as copies leave that
+    /// have taken it; what there are none of counts as put aside in `arena`. Descriptors are
+    /// charged in any case. False: there are too many, and the sender is to be ended.
+    [[nodiscard]] bool charge_to(const bus::Ref<InFlight>& sender, bus::ReadArena& arena);
     void release_charge() {
         charge_.reset();
         debt_.reset();
@@ -64,11 +64,11 @@ public:
     }
     /// Of held_bytes(), what is charged.
     [[nodiscard]] std::size_t charged_bytes() const {
-        return (charge_ ? charged_bytes_ : 0) + (debt_ ? debt_->paid_bytes() : 0);
+        return (charge_ ? charge_->bytes() : 0) + (debt_ ? debt_->paid_bytes() : 0);
     }
     /// The same of descriptor_count().
     [[nodiscard]] std::size_t charged_descriptors() const {
-        return (charge_ ? descriptor_count() : 0) + (debt_ ? debt_->paid_descriptors() : 0);
+        return (charge_ ? charge_->descriptors() : 0) + (debt_ ? debt_->paid_descriptors() : 0);
     }
     /// Null: nobody, as there was no room.
     [[nodiscard]] const InFlight* charged() const {
@@ -81,6 +81,7 @@ public:
 
 private:
     [[nodiscard]] bool shares_memory_with_copies() const;
+    [[nodiscard]] std::size_t most_bytes_for(const Account& sender) const;
     void charge_later(const bus::Ref<InFlight>& sender, bus::ReadArena& arena);
 
     HeldKind kind_;
@@ -95,8 +96,7 @@ private:
     bus::Ref<const bus::Block> body_owner_;
     bus::Ref<const bus::DescriptorSet> descriptors_;
     std::size_t bytes_as_sent_;
-    std::size_t charged_bytes_ = 0;
-    std::optional<InFlightCharge> charge_;
+    std::unique_ptr<WaitingCharge> charge_;
     std::unique_ptr<InFlightDebt> debt_;
     bus::ReadArena::Aside uncharged_;
 };
@@ -123,8 +123,6 @@ public:
     }
     /// Whether a Whole one of `sender` waits, behind which all it sends has to wait.
     [[nodiscard]] bool holds_whole(PeerId sender) const;
-    /// Charged to `sender` for what is held of it.
-    [[nodiscard]] std::uint64_t charged_bytes_of(PeerId sender) const;
 
 private:
     [[nodiscard]] bool is_held(PeerId sender, PeerId receiver) const;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What one sender has on its way through the bus: bytes and descriptors that receivers' queues
-// hold. It outlives the sender, because its messages do.
+// hold, or that wait with it for room there. It outlives the sender, because its messages do.
 // Invariant: every amount added is taken back exactly once, by the InFlightCharge that added it;
 // the payer's account holds as much.
 #pragma once
@@ -72,6 +72,23 @@ public:
         if (listener_) listener_->on_in_flight_released();
     }
 
+    /// Of what has been added, so much is in no queue; until it is back.
+    void set_aside(std::uint64_t bytes, std::uint64_t descriptors) {
+        waiting_bytes_ += bytes;
+        waiting_descriptors_ += descriptors;
+    }
+    void bring_back(std::uint64_t bytes, std::uint64_t descriptors) {
+        waiting_bytes_ -= bytes;
+        waiting_descriptors_ -= descriptors;
+    }
+    /// Whether the account may have so much, if what waits is given back before; `may_overdraw`:
+    /// if need be by an overdraft.
+    [[nodiscard]] bool has_room_for(std::uint64_t bytes,
+                                    std::uint64_t descriptors,
+                                    bool may_overdraw) {
+        return has_room_for(Resource::Bytes, bytes, waiting_bytes(), may_overdraw) &&
+               has_room_for(Resource::Descriptors, descriptors, waiting_descriptors(), false);
+    }
     /// It has none yet, and `debt` stays where it is until settle().
     void owe(Debt& debt) { debt_ = &debt; }
     [[nodiscard]] bool has_debt() const { return debt_ != nullptr; }
@@ -84,6 +101,18 @@ public:
     [[nodiscard]] std::uint64_t messages() const { return messages_; }
     [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
     [[nodiscard]] std::uint64_t descriptors() const { return descriptors_; }
+    /// Of these, what waits with the sender: nothing gives it back but room for it.
+    [[nodiscard]] std::uint64_t waiting_bytes() const {
+        return waiting_bytes_ + (debt_ ? debt_->paid_bytes : 0);
+    }
+    [[nodiscard]] std::uint64_t waiting_descriptors() const {
+        return waiting_descriptors_ + (debt_ ? debt_->paid_descriptors : 0);
+    }
+    /// And the others, which leave as receivers read.
+    [[nodiscard]] std::uint64_t queued_bytes() const { return bytes_ - waiting_bytes(); }
+    [[nodiscard]] std::uint64_t queued_descriptors() const {
+        return descriptors_ - waiting_descriptors();
+    }
     [[nodiscard]] std::uint64_t peak_bytes() const { return peak_bytes_; }
     [[nodiscard]] std::uint64_t peak_descriptors() const { return peak_descriptors_; }
 
@@ -101,6 +130,10 @@ private:
         Share& share = payer_->account().share(resource);
         if (share.charge(amount)) share.force(amount);
     }
+    [[nodiscard]] bool has_room_for(Resource resource,
+                                    std::uint64_t amount,
+                                    std::uint64_t waiting,
+                                    bool may_overdraw);
     void count(std::uint64_t bytes, std::uint64_t descriptors) {
         ++messages_;
         bytes_ += bytes;
@@ -115,6 +148,8 @@ private:
     std::uint64_t messages_ = 0;
     std::uint64_t bytes_ = 0;
     std::uint64_t descriptors_ = 0;
+    std::uint64_t waiting_bytes_ = 0;
+    std::uint64_t waiting_descriptors_ = 0;
     std::uint64_t peak_bytes_ = 0;
     std::uint64_t peak_descriptors_ = 0;
 };
@@ -160,6 +195,32 @@ private:
     std::uint64_t bytes_;
     std::uint32_t messages_ = 1;
     std::uint32_t descriptors_;
+};
+
+/// The same for one message that waits with its sender.
+class WaitingCharge {
+public:
+    /// Adds it, whatever the account may hold.
+    WaitingCharge(bus::Ref<InFlight> payer, std::uint64_t bytes, std::uint64_t descriptors)
+        : payer_(std::move(payer)), bytes_(bytes), descriptors_(descriptors) {
+        payer_->add(bytes_, descriptors_);
+        payer_->set_aside(bytes_, descriptors_);
+    }
+    WaitingCharge(const WaitingCharge&) = delete;
+    WaitingCharge& operator=(const WaitingCharge&) = delete;
+    ~WaitingCharge() {
+        payer_->bring_back(bytes_, descriptors_);
+        payer_->take_back(1, bytes_, descriptors_);
+    }
+
+    [[nodiscard]] const InFlight& payer() const { return *payer_; }
+    [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+    [[nodiscard]] std::uint64_t descriptors() const { return descriptors_; }
+
+private:
+    bus::Ref<InFlight> payer_;
+    std::uint64_t bytes_;
+    std::uint64_t descriptors_;
 };
 
 /// What a sender is still to be charged for a message that waits with it, as copies of that have

@@ -2,6 +2,7 @@
 #include "broker/peer.h"
 
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <span>
@@ -98,7 +99,8 @@ void Peer::on_auth_begin(const bus::AuthBegin& begin) {
 
 void Peer::on_message(const bus::Message& message) {
     environment_.handler.on_message(*this, message);
-    if (is_retired() || !is_over_in_flight_limit()) return;
+    // Who has hung up does not wait for its own limit any more.
+    if (is_retired() || input_.has_hung_up() || !is_over_in_flight_limit()) return;
     input_.close(PeerInput::Gate::InFlight);
     if (is_active()) environment_.handler.on_in_flight_full(*this);
 }
@@ -112,8 +114,9 @@ void Peer::on_hang_up() {
 }
 
 bool Peer::is_over_in_flight_limit() const {
-    return in_flight_->bytes() > environment_.input.limits.max_incoming_bytes ||
-           in_flight_->descriptors() > environment_.input.limits.max_incoming_unix_fds;
+    const policy::Limits& limits = environment_.input.limits;
+    return in_flight_->queued_bytes() > limits.max_incoming_bytes ||
+           in_flight_->queued_descriptors() > limits.max_incoming_unix_fds;
 }
 
 void Peer::on_in_flight_released() {
@@ -136,7 +139,10 @@ void Peer::on_port_failed(int error) {
     port_.close();
     write_blocked_ = false;
     // The other side has closed, is gone, or reads no more: what it sent before is still routed.
+    // Who only reads no more could go on writing, and is treated as one whose last words are
+    // bounded: so they end here.
     if (error == EPIPE || error == ECONNRESET) {
+        ::shutdown(socket_.get(), SHUT_RD);
         update_interest();
         on_other_side_gone();
     } else {

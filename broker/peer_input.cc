@@ -26,14 +26,6 @@ constexpr std::size_t kStampedBytes = 1024;
 // Bodies from here on are checked in pieces of this size.
 constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
 
-/// Half of the pool that `share` is a part of, with `added` more.
-bool is_half_free(const Share& share, std::uint64_t added) {
-    const Share* root = &share;
-    while (root->parent())
-        root = root->parent();
-    return root->held() + added <= share.pool().limits().capacity / 2;
-}
-
 }  // namespace
 
 PeerInput::PeerInput(const InputEnvironment& environment,
@@ -135,9 +127,7 @@ bool PeerInput::has_work() const {
 
 void PeerInput::read() {
     const auto status = buffer_.fill(socket_, stream_limits());
-    // Who only reads no more may leave its writing side open, and says nothing.
-    const bool is_at_end = status && *status != bus::ReadStatus::Data && hung_up_;
-    if (!status || is_at_end || *status == bus::ReadStatus::EndOfStream) {
+    if (!status || *status == bus::ReadStatus::EndOfStream) {
         turn_cost_ += kCostOfEnd;
         owner_.on_hang_up();
     } else if (*status == bus::ReadStatus::Data) {
@@ -200,8 +190,7 @@ std::size_t PeerInput::unfinished_descriptors() const {
 }
 
 /// They have come already, and nothing makes room but the rest of their message. So they may exceed
-/// the share of those who send too many, by those of a message or two for each connection, while
-/// most of what is there for all is free; nobody else's share becomes smaller by that.
+/// the share of those who send too many, by those of a message or two for each connection.
 void PeerInput::reserve_descriptors() {
     const std::uint64_t count = unfinished_descriptors();
     const std::uint64_t reserved = reserved_descriptors_.amount();
@@ -210,8 +199,7 @@ void PeerInput::reserve_descriptors() {
     const std::uint64_t added = count - reserved;
     auto taken = Charge::take(payer_, Resource::Descriptors, added);
     if (!taken) {
-        const Account& account = payer_->account();
-        if (!is_half_free(account.share(Resource::Descriptors), added)) {
+        if (!may_overdraw_descriptors(payer_->account(), added)) {
             owner_.on_violation(fmt::format(
                 "sent file descriptors without their message while its program may have no more: "
                 "{}",

@@ -67,9 +67,10 @@ void Throttle::log_throttled(const Peer& sender, const Peer& receiver) {
                     receiver.describe(), receiver.port().describe_fullness());
 }
 
-void Throttle::hold_for_bus(Peer& sender, const Room& wanted) {
+void Throttle::hold_for_bus(Peer& sender, const Room& wanted, Overdraft overdraft) {
     Held& record = held(sender);
     record.wanted.grow_to(wanted);
+    if (overdraft == Overdraft::No) record.may_overdraw = false;
     if (!record.waits_for_bus) {
         record.waits_for_bus = true;
         record.place_for_bus = for_bus_.add(sender.id(), *sender.account().account().parent());
@@ -193,7 +194,7 @@ void Throttle::settle_bus() {
         kAskedAtOnce,
         [this](PeerId sender) {
             const Peer* const waiting = state_.peers.find(sender);
-            return !waiting || has_room_to_go_on(*waiting, held_.at(sender).wanted);
+            return !waiting || has_room_to_go_on(*waiting, held_.at(sender));
         },
         [this](PeerId sender) {
             held_.at(sender).waits_for_bus = false;
@@ -203,20 +204,14 @@ void Throttle::settle_bus() {
 
 /// For more than the one message, or it would be stopped and asked again with each that leaves;
 /// unless nothing of it is under way, as it may never have room for more.
-bool Throttle::has_room_to_go_on(const Peer& sender, const Room& wanted) const {
+bool Throttle::has_room_to_go_on(const Peer& sender, const Held& held) {
+    const Room& wanted = held.wanted;
     Room more = wanted;
     more.grow_to({.bytes = kRoomToGoOn});
-    if (has_room_on_bus(sender, more)) return true;
-    return sender.in_flight()->bytes() <= handler_.charged_for_held(sender) &&
-           has_room_on_bus(sender, wanted);
-}
-
-/// Its own charge for what is held of it is no hindrance: that is given back first.
-bool Throttle::has_room_on_bus(const Peer& sender, const Room& wanted) const {
-    const Account& account = sender.in_flight()->payer()->account();
-    const std::uint64_t charged = std::min(wanted.bytes, handler_.charged_for_held(sender));
-    return !account.share(Resource::Bytes).check(wanted.bytes - charged) &&
-           !account.share(Resource::Descriptors).check(wanted.descriptors);
+    InFlight& under_way = *sender.in_flight();
+    if (under_way.has_room_for(more.bytes, more.descriptors, held.may_overdraw)) return true;
+    return under_way.queued_bytes() == 0 &&
+           under_way.has_room_for(wanted.bytes, wanted.descriptors, held.may_overdraw);
 }
 
 /// What is held of it may wake others, so that is done when nothing else is going on.
@@ -246,6 +241,7 @@ void Throttle::release(PeerId sender) {
         return;
     }
     held.wanted = {};
+    held.may_overdraw = true;
     if (handler_.on_room(*peer)) go_on(*peer);
 }
 

@@ -41,8 +41,6 @@ class HeldSenderHandler {
 public:
     /// There may be room for what is held of it. False: there is none, and it has been held again.
     virtual bool on_room(Peer& sender) = 0;
-    /// Bytes that the sender is charged for what is held of it.
-    [[nodiscard]] virtual std::uint64_t charged_for_held(const Peer& sender) const = 0;
     /// What on_room() has cost so far, in the units of FairTurns.
     [[nodiscard]] virtual std::uint64_t work() const = 0;
 
@@ -79,7 +77,10 @@ public:
     /// It may wait for its own queue: for what the driver answers.
     Reading hold(Peer& sender, Peer& receiver, const Room& message);
     /// The bus has no room for so much more of it.
-    void hold_for_bus(Peer& sender, const Room& wanted);
+    /// `overdraft`: whether it gets that by one, too, as to_one() and PeerInput do; or it would be
+    /// asked again and again.
+    enum class Overdraft : bool { No, Yes };
+    void hold_for_bus(Peer& sender, const Room& wanted, Overdraft overdraft);
     /// It has just been held, but not for long, whether there is room then or not.
     void ask_again_soon(const Peer& sender);
     /// It is not read any more, until its own messages have left: it waits for their receivers.
@@ -117,6 +118,7 @@ private:
         BusLine::Place place_for_bus;  // while it waits_for_bus
         bool waits_for_bus = false;
         bool waits_for_own = false;
+        bool may_overdraw = true;
         bool is_stopped = false;
         bool is_asked_again = false;
         bool is_free = false;  // stands in free_
@@ -144,8 +146,7 @@ private:
     void settle(PeerId receiver);
     void settle_bus();
     void release_if_free(PeerId sender);
-    [[nodiscard]] bool has_room_to_go_on(const Peer& sender, const Room& wanted) const;
-    [[nodiscard]] bool has_room_on_bus(const Peer& sender, const Room& wanted) const;
+    [[nodiscard]] static bool has_room_to_go_on(const Peer& sender, const Held& held);
     [[nodiscard]] bool is_waiting(PeerId sender, const Held& held) const;
     void release(PeerId sender);
     void go_on(Peer& sender);
@@ -158,14 +159,18 @@ private:
     [[nodiscard]] std::vector<PeerId> senders_behind(PeerId after) const;
     void ask_again(const std::vector<PeerId>& senders);
     void end_stuck_receivers(const std::vector<PeerId>& receivers);
+    /// Whose messages are looked for in queues.
+    enum class Search : bool { Program, Sender };
     void end_those_without_motion();
+    bool end_who_keeps_waiting(PeerId id, Search search);
     [[nodiscard]] bool waits_without_motion(PeerId sender) const;
     /// One who reads nothing, and so much it has of somebody.
     struct Stuck {
         Peer* peer;
         std::uint64_t bytes;
     };
-    [[nodiscard]] std::vector<Stuck> stuck_with_messages_of(const Peer& sender) const;
+    [[nodiscard]] std::vector<Stuck> stuck_with_messages_of(const Peer& sender,
+                                                            Search search) const;
     [[nodiscard]] std::vector<Peer*> to_blame(const std::vector<Stuck>& all) const;
     [[nodiscard]] static std::vector<Peer*> with_largest_queue(const std::vector<Stuck>& all);
     [[nodiscard]] bool is_stuck(const Peer& receiver) const;
@@ -183,7 +188,7 @@ private:
     // Where the watch has come to.
     PeerId last_receiver_{};
     PeerId last_sender_{};
-    PeerId last_searched_for_{};
+    PeerId last_searched_for_{};  // of those at their own limit
     ThrottleCounts counts_;
     std::uint64_t asked_ = 0;
     std::size_t may_ask_ = kMostAskedInATurn;

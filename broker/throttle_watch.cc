@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -98,20 +99,38 @@ void Throttle::end_stuck_receivers(const std::vector<PeerId>& receivers) {
     }
 }
 
-/// Who waits for the bus waits for those who have something of his, and do not move. It goes on
-/// where it came to the last time: for whom nobody is to blame does not keep others from being
-/// helped.
+/// Who waits for the bus waits for those who have something of its program, and do not move: one of
+/// each program by turns, as one may have thousands who wait. Those at their own limit wait for
+/// their own messages, and have their turn each. For whom nobody is to blame does not keep others
+/// from being helped.
 void Throttle::end_those_without_motion() {
-    std::size_t left =
+    const std::size_t most =
         std::max<std::size_t>(1, kQueuesSearchedAtOnce / (state_.peers.complete_count() + 1));
+    std::size_t left = most;
+    std::optional<PeerId> first;
+    for (auto looks = kLookedAtAtOnce; looks > 0 && left > 0 && !for_bus_.empty(); --looks) {
+        const PeerId id = for_bus_.next();
+        if (first == id) break;
+        if (!first) first = id;
+        if (waits_without_motion(id) && end_who_keeps_waiting(id, Search::Program)) --left;
+    }
+    left = most;
     for (const PeerId id : senders_behind(last_searched_for_)) {
         last_searched_for_ = id;
-        const Peer* const sender = state_.peers.find(id);
-        if (!sender || !waits_without_motion(id)) continue;
-        for (Peer* const peer : to_blame(stuck_with_messages_of(*sender)))
-            end(*peer, "others wait for room on the bus");
-        if (--left == 0) return;
+        const auto record = held_.find(id);
+        if (record == held_.end() || !record->second.waits_for_own) continue;
+        if (waits_without_motion(id) && end_who_keeps_waiting(id, Search::Sender) && --left == 0)
+            return;
     }
+}
+
+/// False: the sender is not there any more.
+bool Throttle::end_who_keeps_waiting(PeerId id, Search search) {
+    const Peer* const sender = state_.peers.find(id);
+    if (!sender) return false;
+    for (Peer* const peer : to_blame(stuck_with_messages_of(*sender, search)))
+        end(*peer, "others wait for room on the bus");
+    return true;
 }
 
 bool Throttle::waits_without_motion(PeerId sender) const {
@@ -123,11 +142,14 @@ bool Throttle::waits_without_motion(PeerId sender) const {
 }
 
 /// Looks at all peers, so it is done for few at a time.
-std::vector<Throttle::Stuck> Throttle::stuck_with_messages_of(const Peer& sender) const {
+std::vector<Throttle::Stuck> Throttle::stuck_with_messages_of(const Peer& sender,
+                                                              Search search) const {
     std::vector<Stuck> all;
     state_.peers.for_each_active([&](Peer& peer) {
         if (peer.is_ending() || !is_stuck(peer)) return;
-        const std::uint64_t bytes = peer.port().bytes_of(*sender.in_flight());
+        const std::uint64_t bytes = search == Search::Program
+                                        ? peer.port().bytes_of(*sender.account().account().parent())
+                                        : peer.port().bytes_of(*sender.in_flight());
         if (bytes > 0) all.push_back({&peer, bytes});
     });
     return all;

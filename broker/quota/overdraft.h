@@ -21,6 +21,11 @@ inline constexpr std::uint64_t kLittleOnBus = std::uint64_t{1} << 20;
 /// Whether so much more leaves enough of the pool to others.
 [[nodiscard]] bool is_room_for_overdraft(const Account& bus, std::uint64_t bytes);
 
+/// Whether descriptors that have come already may be kept beyond a share: while half of what is
+/// there for all is free, or a quarter for a program that has none. Nobody else's share becomes
+/// smaller by that.
+[[nodiscard]] bool may_overdraw_descriptors(const Account& connection, std::uint64_t added);
+
 /// Whether `connection` may have what it has been refused all the same. Never beyond a cap.
 [[nodiscard]] bool may_overdraw(const Account& connection, const QuotaRefusal& refusal);
 

@@ -148,6 +148,25 @@ TEST_F(FloodOfSmallBus, EndsASubscriberThatStaysBehindAndGoesOn) {
     EXPECT_EQ(small_.broker().throttle().counts().throttled, 1U) << "asked again is no new stop";
 }
 
+TEST_F(FloodOfSmallBus, LookingThroughTheQueuesOfThoseWhoStayBehindIsOnTheTimeOfTheSender) {
+    constexpr std::size_t kCostPerPiece = 16;
+    // Short signals of two by turns, so that each is a piece of its own.
+    RawClient other = RawClient::on(small_);
+    for (int i = 0; i < 3000 && small_.broker().throttle().size() == 0; ++i) {
+        (i % 2 == 0 ? other : broadcaster_).emit("short");
+        quick_.take_all();
+    }
+    signals_until_held();
+    ASSERT_EQ(small_.broker().throttle().size(), 1U);
+    const std::size_t pieces = small_.state().peers.find(paused_.name())->port().piece_count();
+    ASSERT_GT(pieces, 1000U);
+    const std::uint64_t before = small_.broker().work();
+    for (int second = 0; second < 3; ++second)
+        small_.advance(1s);
+    EXPECT_FALSE(is_there(paused_));
+    EXPECT_GE(small_.broker().work() - before, pieces * kCostPerPiece);
+}
+
 TEST_F(FloodOfSmallBus, LastBroadcastsOfThoseWhoHangUpWaitForRoomOnTheBus) {
     for (int i = 0; i < 100; ++i) {
         auto leaver = RawClient::on(small_);

@@ -51,6 +51,21 @@ protected:
     std::vector<PeerId> gone_;
 };
 
+TEST_F(InLine, OneOfEachProgramIsNextHoweverManyOthersHave) {
+    const Account &program_a = program(1), &program_b = program(2);
+    for (std::uint64_t id = 1; id <= 100; ++id)
+        line_.add(PeerId{id}, program_a);
+    const auto place = line_.add(PeerId{101}, program_b);
+    line_.add(PeerId{102}, program_b);
+    std::vector<PeerId> next;
+    for (int i = 0; i < 4; ++i)
+        next.push_back(line_.next());
+    EXPECT_THAT(next,
+                testing::UnorderedElementsAre(PeerId{1}, PeerId{2}, PeerId{101}, PeerId{102}));
+    line_.remove(place);
+    EXPECT_THAT(ask(200), SizeIs(2)) << "all are in line still";
+}
+
 TEST_F(InLine, OneOfEachProgramIsAskedAndGoesToTheEnd) {
     const Account& program_a = program(1);
     for (const std::uint64_t id : {1U, 2U, 3U})

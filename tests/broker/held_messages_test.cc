@@ -290,6 +290,59 @@ TEST_F(Held, WhatASenderLeftBehindArrivesAsThereIsRoomAndThenItIsGone) {
     EXPECT_EQ(bus_.state().counts.dropped_messages, 0U);
 }
 
+TEST(HeldMessages, OfOneThatOnlyStoppedReadingArriveThoughItWasOverItsLimit) {
+    constexpr std::uint64_t kMostUnderWay = 45'000;
+    TestBroker bus(
+        "<limit name='max_outgoing_bytes'>130000</limit>"
+        "<limit name='max_incoming_bytes'>45000</limit>");
+    RawClient receiver = RawClient::on(bus), other = RawClient::on(bus);
+    Sender sender(bus, {.type = bus::MessageType::Signal, .destination = receiver.name()});
+    sender.flood();
+    const std::string name = sender.client.name();
+    const Peer* const peer = bus.state().peers.find(name);
+    ASSERT_GT(peer->in_flight()->queued_bytes(), kMostUnderWay);
+    ASSERT_FALSE(bus.broker().throttle().held_since(peer->id()));
+
+    sender.client.shut_down_reading();
+    other.call_peer(name, "are you there?");
+    bus.settle();
+    ASSERT_TRUE(bus.broker().throttle().held_since(peer->id()))
+        << "there is more in its socket than the queue has room for";
+    const int whole = sender.count() - 1;
+    sender.add();
+    EXPECT_FALSE(sender.send()) << "it says no more, or it would be no last words";
+    std::vector<int> of_sender;
+    for (const Received& each : drain(receiver))
+        if (each.sender == name) of_sender.push_back(std::stoi(each.text()));
+    EXPECT_EQ(of_sender, numbers_up_to(whole));
+    EXPECT_EQ(bus.state().peers.find(name), nullptr);
+    EXPECT_EQ(bus.state().counts.dropped_messages, 0U);
+}
+
+TEST(HeldMessages, LongerThanTheLimitOfTheirSenderGoOnWhenThereIsRoom) {
+    TestBroker bus(
+        "<limit name='max_outgoing_bytes'>400000</limit>"
+        "<limit name='max_incoming_bytes'>100000</limit>");
+    RawClient receiver = RawClient::on(bus);
+    const bus::MessageFields signal{.type = bus::MessageType::Signal,
+                                    .destination = receiver.name()};
+    std::vector<Sender> crowd;
+    for (int i = 0; i < 8; ++i) {
+        crowd.emplace_back(bus, signal);
+        crowd.back().flood();
+    }
+    Sender sender(bus, signal);
+    sender.add(350'000);
+    ASSERT_TRUE(sender.send());
+    const Peer* const peer = bus.state().peers.find(sender.client.name());
+    ASSERT_TRUE(bus.broker().throttle().held_since(peer->id()));
+    std::vector<int> of_sender;
+    for (const Received& each : drain(receiver))
+        if (each.sender == sender.client.name()) of_sender.push_back(std::stoi(each.text()));
+    EXPECT_EQ(of_sender, numbers_up_to(1));
+    EXPECT_FALSE(bus.broker().throttle().held_since(peer->id()));
+}
+
 TEST_F(Held, WhoHasHungUpWaitsOnlySoLongForAReceiverThatTakesNothing) {
     auto crowd = one_way_to(receiver_);
     crowd.flood();
@@ -356,7 +409,7 @@ TEST(HeldMessage, IsChargedAsItWasSentIfThereIsNoRoomForMore) {
             bus::make_ref<InFlight>(static_cast<InFlightListener*>(nullptr), account->payer());
         HeldMessage held(message, HeldKind::ToOne, {PeerId{1}}, {PeerId{1}});
         bus::ReadArena arena;
-        held.charge_to(sender, arena);
+        EXPECT_TRUE(held.charge_to(sender, arena));
         const std::size_t expected = room < message.size()    ? 0
                                      : room == message.size() ? message.size()
                                                               : held.held_bytes();
@@ -396,10 +449,10 @@ TEST(HeldMessage, IsPaidForByItsCopiesAndKeepsWhatTheyGiveBack) {
     const std::vector<PeerId> receivers{PeerId{1}, PeerId{2}}, waiting{PeerId{2}};
     bus::ReadArena arena;
     HeldMessage own(built, HeldKind::Broadcast, receivers, waiting);
-    own.charge_to(sender, arena);
+    EXPECT_TRUE(own.charge_to(sender, arena));
     EXPECT_EQ(arena.aside(), own.held_bytes()) << "its memory is not that of a copy";
     HeldMessage nobodys(shared, HeldKind::Broadcast, receivers, receivers);
-    nobodys.charge_to(sender, arena);
+    EXPECT_TRUE(nobodys.charge_to(sender, arena));
     EXPECT_EQ(arena.aside(), 2 * own.held_bytes()) << "there is no copy";
     own.release_charge();
     nobodys.release_charge();
@@ -407,10 +460,10 @@ TEST(HeldMessage, IsPaidForByItsCopiesAndKeepsWhatTheyGiveBack) {
 
     HeldMessage first(shared, HeldKind::Broadcast, receivers, waiting);
     HeldMessage second(shared, HeldKind::Broadcast, receivers, waiting);
-    first.charge_to(sender, arena);
+    EXPECT_TRUE(first.charge_to(sender, arena));
     EXPECT_EQ(first.charged_bytes(), 0U);
     EXPECT_EQ(arena.aside(), 0U) << "the copy pays";
-    second.charge_to(sender, arena);
+    EXPECT_TRUE(second.charge_to(sender, arena));
     EXPECT_EQ(arena.aside(), second.held_bytes()) << "the copy pays once";
 
     copy.reset();
@@ -451,6 +504,81 @@ TEST(HeldForDescriptors, NeitherLoseTheirMessageNorKeepTheLoopAwake) {
         received += each.descriptors;
     EXPECT_EQ(received, static_cast<std::size_t>(sent) * 16);
     EXPECT_THAT(sender.take_all(), IsEmpty());
+}
+
+/// A bus that has few descriptors, and a receiver that takes nothing.
+class FewDescriptors : public testing::Test {
+protected:
+    static constexpr std::uint64_t kOfProcess = 1024;
+
+    RawClient with_full_socket(std::string_view rule = "") {
+        auto client = RawClient::on(bus_);
+        if (!rule.empty()) client.call("AddMatch", "s", rule);
+        client.take_all();
+        while (bus_.state().peers.find(client.name())->port().empty()) {
+            filler_.call_peer(client.name(), std::string(20'000, 'x'), bus::kFlagNoReplyExpected);
+            bus_.settle();
+        }
+        return client;
+    }
+    void signal(RawClient& sender, std::string_view destination, std::size_t descriptors) {
+        ASSERT_TRUE(sender.send_with_descriptors({.type = bus::MessageType::Signal,
+                                                  .path = "/",
+                                                  .interface = "a.b",
+                                                  .member = "M",
+                                                  .destination = destination,
+                                                  .signature = "s"},
+                                                 descriptors, std::string(20'000, 'x')));
+        bus_.settle();
+    }
+    [[nodiscard]] std::uint64_t held() const {
+        return bus_.state().accounts.bus().held(Resource::Descriptors);
+    }
+
+    TestBroker bus_{"<limit name='max_connections_per_user'>1000</limit>", tests::kAllowAll, "",
+                    kOfProcess};
+    RawClient filler_ = RawClient::on(bus_);
+};
+
+TEST_F(FewDescriptors, AreChargedWhileTheirMessagesWait) {
+    constexpr int kMany = 30;
+    const RawClient deaf = with_full_socket();
+    const std::uint64_t capacity =
+        bus_.state().accounts.bus().share(Resource::Descriptors).pool().limits().capacity;
+    std::vector<RawClient> senders;
+    for (int i = 0; i < kMany; ++i) {
+        senders.push_back(RawClient::on(bus_));
+        signal(senders.back(), deaf.name(), 16);
+    }
+    const auto left =
+        std::count_if(senders.begin(), senders.end(), [this](const RawClient& sender) {
+            return bus_.state().peers.find(sender.name()) != nullptr;
+        });
+    ASSERT_LT(left, kMany) << "those for which there was no room have been ended";
+    EXPECT_EQ(held(), static_cast<std::uint64_t>(left) * 16);
+    EXPECT_LE(held(), capacity * 3 / 4);
+    EXPECT_THAT(bus_.log_lines(), Contains(HasSubstr("16 file descriptors for which there is no")));
+    EXPECT_NE(bus_.state().peers.find(deaf.name()), nullptr);
+}
+
+TEST_F(FewDescriptors, OfABroadcastThatWaitsForItsOwnFirstCopyAreNotInItsWay) {
+    RawClient first = with_full_socket("member='M'"), second = with_full_socket("member='M'");
+    RawClient broadcaster = RawClient::on(bus_);
+    bus_.advance(2s);
+    std::size_t count = 8;
+    const auto is_held = [&] {
+        return bus_.broker()
+            .throttle()
+            .held_since(bus_.state().peers.find(broadcaster.name())->id())
+            .has_value();
+    };
+    while (!is_held() && ++count <= 16)
+        signal(broadcaster, "", count);
+    ASSERT_TRUE(is_held());
+    for (RawClient* const each : {&first, &second})
+        EXPECT_THAT(drain(*each), Contains(testing::Field(&Received::descriptors, count)));
+    EXPECT_FALSE(is_held());
+    EXPECT_EQ(held(), 0U);
 }
 
 }  // namespace

@@ -211,11 +211,12 @@ public:
         const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
         return sent < 0 ? 0 : static_cast<std::size_t>(sent);
     }
-    /// The bytes of a message with a body of `text`; gives it the next serial.
+    /// The bytes of a message with a body of `text`, numbers being 0; gives it the next serial.
     std::vector<std::byte> make(bus::MessageFields fields, std::string_view text = {}) {
         fields.serial = ++serial_;
         auto& body = builder_.start_body();
         if (fields.signature == "s") body.write_string(text);
+        if (fields.signature == "u") body.write_uint32(0);
         if (fields.signature == "su") {
             body.write_string(text);
             body.write_uint32(0);

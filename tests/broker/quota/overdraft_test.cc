@@ -8,9 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include "broker/held_messages.h"
+#include "broker/in_flight.h"
 #include "broker/quota/account_tree.h"
 #include "broker/quota/charge.h"
 #include "broker/quota/holdings.h"
+#include "bus/message_builder.h"
 
 namespace buzon::broker {
 namespace {
@@ -95,6 +98,30 @@ TEST_F(Overdraft, LetsRepliesBeAwaitedThoughOthersHoardTheBytes) {
     EXPECT_EQ(newcomer_.account().held(Resource::Bytes), 2000 * Holdings::kBytesPerError);
     EXPECT_TRUE(holdings.cover(Resource::PendingReplies, 8000)) << "2 MB for their errors";
     holdings.lower(Resource::PendingReplies, 0);
+    EXPECT_EQ(newcomer_.account().held(Resource::Bytes), 0U);
+}
+
+TEST_F(Overdraft, PaysForAMessageThatWaits) {
+    for (std::int32_t pid = 1; pid <= 30; ++pid)
+        hoard(pid);
+    bus::MessageBuilder builder;
+    builder.start_body().write_string(std::string(kLittleOnBus / 2, 'x'));
+    const auto message = builder.build({.type = bus::MessageType::Signal,
+                                        .serial = 1,
+                                        .path = "/",
+                                        .interface = "a.b",
+                                        .member = "M",
+                                        .signature = "s"});
+    ASSERT_TRUE(refusal_of(newcomer_, message.size()));
+    const auto sender =
+        bus::make_ref<InFlight>(static_cast<InFlightListener*>(nullptr), newcomer_.payer());
+    bus::ReadArena arena;
+    HeldMessage held(message, HeldKind::ToOne, {PeerId{1}}, {PeerId{1}});
+    EXPECT_TRUE(held.charge_to(sender, arena));
+    EXPECT_EQ(newcomer_.account().held(Resource::Bytes), held.held_bytes());
+    EXPECT_EQ(sender->waiting_bytes(), held.held_bytes());
+    EXPECT_EQ(arena.aside(), 0U);
+    held.release_charge();
     EXPECT_EQ(newcomer_.account().held(Resource::Bytes), 0U);
 }
 

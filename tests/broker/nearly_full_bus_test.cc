@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// What programs that have little still get where others have nearly all there is:
+// broker/quota/overdraft.h and broker/admission.h, on a whole broker.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "broker/quota/overdraft.h"
+#include "tests/support/other_program.h"
+#include "tests/support/test_broker.h"
+
+namespace buzon::broker {
+namespace {
+
+using tests::OtherProgram;
+using tests::RawClient;
+using tests::TestBroker;
+
+constexpr std::uint64_t kCapacity = 6'000'000;
+constexpr std::uint64_t kMostForOverdrafts = kCapacity - kCapacity / 8;
+constexpr std::size_t kMessage = 100'000;
+
+/// Programs that begin long messages, as many as they may have each.
+class NearlyFullBus : public testing::Test {
+protected:
+    RawClient on_bus(OtherProgram& program) {
+        auto [near, far] = program.connect();
+        bus_.accept(std::move(near));
+        return RawClient::on(bus_, std::move(far));
+    }
+    void fill() {
+        for (OtherProgram& program : programs_) {
+            do {
+                if (hoarders_.size() > 200) std::abort();
+                hoarders_.push_back(on_bus(program));
+            } while (is_begun(hoarders_.back()));
+        }
+    }
+    /// Sends the first part of a message. False: it waits for room for the rest.
+    bool is_begun(RawClient& client) {
+        const auto message = client.make({.type = bus::MessageType::MethodCall,
+                                          .flags = bus::kFlagNoReplyExpected,
+                                          .path = "/",
+                                          .interface = "a.b",
+                                          .member = "M",
+                                          .destination = owner_.name(),
+                                          .signature = "s"},
+                                         std::string(kMessage, 'x'));
+        EXPECT_EQ(client.send(std::span(message).first(200)), 200U);
+        bus_.settle();
+        const Peer* const peer = bus_.state().peers.find(client.name());
+        return !bus_.broker().throttle().held_since(peer->id());
+    }
+    /// The last `count` of them go.
+    void let_go(std::size_t count) {
+        for (; count > 0; --count)
+            hoarders_.pop_back();
+        bus_.settle();
+    }
+    [[nodiscard]] std::uint64_t held() const {
+        return bus_.state().accounts.bus().held(Resource::Bytes);
+    }
+
+    std::array<OtherProgram, 8> programs_;
+    OtherProgram newcomer_;
+    TestBroker bus_{
+        "<limit name='max_message_size'>400000</limit>"
+        "<limit name='max_names_per_connection'>1000</limit>"
+        "<limit name='max_connections_per_user'>1000</limit>",
+        tests::kAllowAll, fmt::format("<limit name='max_bus_bytes'>{}</limit>", kCapacity)};
+    RawClient owner_ = RawClient::on(bus_);
+    std::vector<RawClient> hoarders_;
+};
+
+TEST_F(NearlyFullBus, LetsThoseWhoHaveLittleSendALongMessageUpToSevenEighths) {
+    fill();
+    EXPECT_LE(held(), kMostForOverdrafts);
+    EXPECT_GT(held(), kMostForOverdrafts - 2 * kMessage);
+}
+
+TEST_F(NearlyFullBus, AnswersNoLongerThanThatLeavesSomeToOthers) {
+    constexpr int kNames = 700;  // 140 KB
+    for (int i = 0; i < kNames; ++i) {
+        owner_.call("RequestName", "su", fmt::format("a.N{}{:n>190}", i, ""));
+        owner_.take_all();
+    }
+    RawClient reader = on_bus(newcomer_);
+    fill();
+    reader.call("ListNames");
+    EXPECT_EQ(reader.next_reply().error_name, bus::error_name::kLimitsExceeded);
+    EXPECT_LE(held(), kMostForOverdrafts);
+    reader.call("GetId");
+    EXPECT_EQ(reader.next_reply().text().size(), 32U) << "it goes on";
+
+    let_go(hoarders_.size() / 2);
+    ASSERT_GT(kMostForOverdrafts - held(), 2 * kMessage);
+    reader.call("ListNames");
+    std::size_t answered = 0;
+    for (int part = 0; part < 16 && answered == 0; ++part)
+        answered = reader.next_reply().body.size();
+    EXPECT_GT(answered, kMessage);
+}
+
+}  // namespace
+}  // namespace buzon::broker
