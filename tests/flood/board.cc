@@ -28,6 +28,10 @@ void Board::fail(std::string_view text) {
     text.copy(failure.data(), failure.size() - 1);
 }
 
+void Board::note_refusal(std::string_view text) {
+    if (refusal[0] == '\0') text.copy(refusal.data(), refusal.size() - 1);
+}
+
 void Board::wait_for(Phase wanted) const {
     while (phase.load() < wanted)
         std::this_thread::sleep_for(std::chrono::milliseconds(1));

@@ -81,6 +81,7 @@ struct Board {
     Ledger ledger;
     std::array<char, 32> recorded_sender{};  // whose messages are in the ledger
     std::array<char, 240> failure{};         // of a process that could not play its part
+    std::array<char, 240> refusal{};         // the first that a good pair got, in words
 
     [[nodiscard]] std::uint64_t now_us() const { return since_us(Clock::now()); }
     [[nodiscard]] std::uint64_t since_us(Clock::time_point time) const {
@@ -95,6 +96,8 @@ struct Board {
     void befalls(std::size_t who, Fate fate);
     [[nodiscard]] std::size_t count_of(Fate fate) const;
     void fail(std::string_view text);
+    /// Only the good callers write it.
+    void note_refusal(std::string_view text);
 
     /// Sleeps until `wanted` or a later phase has come.
     void wait_for(Phase wanted) const;

@@ -126,6 +126,7 @@ private:
             ++load.refused;
             load.latency.record(Histogram::kNever);
             board_.befalls(innocent::kCaller + index_, Fate::Refused);
+            board_.note_refusal(load::error_text_of(message));
         } else {
             load.latency.record(us);
             if (latency <= kPrompt) ++load.prompt;

@@ -63,6 +63,7 @@ void worsen(Outcome& worst, const Outcome& other) {
     raise(worst.peak_growth, other.peak_growth);
     raise(worst.growth_after, other.growth_after);
     raise(worst.peak_descriptors, other.peak_descriptors);
+    if (worst.refusal.empty()) worst.refusal = other.refusal;
     raise(worst.harm.refused, other.harm.refused);
     raise(worst.harm.stuck, other.harm.stuck);
     raise(worst.harm.disconnected, other.harm.disconnected);

@@ -48,6 +48,7 @@ struct Outcome {
     Service baseline;
     Service attacked;
     Harm harm;
+    std::string refusal;  // the first error that a good pair got, if any did
     Lost lost;
     std::optional<double> recovery_seconds;  // absent: not while we waited
     double cpu_after = 0;                    // share of a CPU, when all is over

@@ -101,6 +101,7 @@ TEST(SummedUp, IsTheWorstOfAllRoundsButTheMedianOfRatesAndLatencies) {
     slow.attacked = {.offered = 100, .served_share = 0.1, .p99_us = 9000};
     auto harmful = good_outcome();
     harmful.harm.refused = 2;
+    harmful.refusal = "org.freedesktop.DBus.Error.LimitsExceeded: no room";
     harmful.peak_growth = 5000;
     auto lossy = good_outcome();
     lossy.lost.calls = 1;
@@ -109,6 +110,7 @@ TEST(SummedUp, IsTheWorstOfAllRoundsButTheMedianOfRatesAndLatencies) {
     EXPECT_EQ(all.attacked.p99_us, 300U);
     EXPECT_DOUBLE_EQ(all.attacked.served_share, 0.95);
     EXPECT_EQ(all.harm.refused, 2U);
+    EXPECT_EQ(all.refusal, harmful.refusal);
     EXPECT_EQ(all.peak_growth, 5000U);
     EXPECT_EQ(all.lost.calls, 1U);
     EXPECT_EQ(all.recovery_seconds, 0.75);

@@ -102,6 +102,7 @@ nlohmann::ordered_json json_of(const Outcome& outcome,
                          {"refused", outcome.harm.refused},
                          {"stuck", outcome.harm.stuck},
                          {"newcomers_refused", outcome.harm.newcomers}};
+    if (!outcome.refusal.empty()) json["first_refusal"] = outcome.refusal;
     json["lost"] = {{"calls", outcome.lost.calls},
                     {"signals", outcome.lost.signals},
                     {"accepted", outcome.lost.accepted}};
@@ -146,10 +147,12 @@ std::string row_of(const Outcome& outcome, const std::vector<Goal>& goals, const
         return fmt::format("{:<26} {:<11} failed: {}\n", outcome.attack, outcome.bus,
                            outcome.failure);
     }
-    return fmt::format(kRow, outcome.attack, outcome.bus, memory_of(outcome),
-                       percent(outcome.attacked.served_share), latency_of(outcome),
-                       harm_of(outcome.harm), outcome.lost.all(), recovery_of(outcome),
-                       percent(outcome.cpu_after), verdict_of(outcome, goals, bounds));
+    auto row = fmt::format(kRow, outcome.attack, outcome.bus, memory_of(outcome),
+                           percent(outcome.attacked.served_share), latency_of(outcome),
+                           harm_of(outcome.harm), outcome.lost.all(), recovery_of(outcome),
+                           percent(outcome.cpu_after), verdict_of(outcome, goals, bounds));
+    if (!outcome.refusal.empty()) row += fmt::format("    a good pair got: {}\n", outcome.refusal);
+    return row;
 }
 
 std::string json_of(const std::vector<Outcome>& outcomes,

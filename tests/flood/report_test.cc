@@ -12,6 +12,7 @@ namespace buzon::flood {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 const std::vector<Goal> kGoals(kAllGoals.begin(), kAllGoals.end());
 
@@ -41,6 +42,15 @@ TEST(RowOf, TellsDifferentHarmApartAndNamesTheGoalsMissed) {
     const auto row = row_of(outcome, kGoals, {});
     for (const auto* const part : {"1d 2r 4n", " 6 ", "never", "misses latency, innocents, silent"})
         EXPECT_THAT(row, HasSubstr(part));
+}
+
+TEST(RowOf, QuotesWhatAGoodPairGot) {
+    auto outcome = outcome_of("buzond");
+    EXPECT_THAT(row_of(outcome, kGoals, {}), Not(HasSubstr("good pair")));
+    outcome.harm.refused = 1;
+    outcome.refusal = "a.b.LimitsExceeded: no room";
+    EXPECT_THAT(row_of(outcome, kGoals, {}),
+                HasSubstr("\n    a good pair got: a.b.LimitsExceeded: no room\n"));
 }
 
 TEST(RowOf, SaysHowABusEnded) {

@@ -244,6 +244,7 @@ private:
                          .stuck = board_->count_of(Fate::Stuck),
                          .disconnected = board_->count_of(Fate::Disconnected),
                          .newcomers = board_->newcomers_refused};
+        outcome_.refusal = board_->refusal.data();
         // A bus that still works may answer yet: then its peers are stuck, but nothing is lost.
         const bool is_done = outcome_.cpu_after <= Bounds{}.cpu_after;
         outcome_.lost = {.calls = is_done ? board_->lost_calls.load() : 0,

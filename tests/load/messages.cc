@@ -112,11 +112,14 @@ bus::Header header_of(std::span<const std::byte> message) {
     return header.value();
 }
 
+std::string error_text_of(std::span<const std::byte> error) {
+    bus::WireReader body(error.subspan(head_bytes(error)), kOrder);
+    return fmt::format("{}: {}", header_of(error).error_name, body.read_string().value_or(""));
+}
+
 void throw_if_error(std::span<const std::byte> message) {
     if (type_of(message) != MessageType::Error) return;
-    bus::WireReader body(message.subspan(head_bytes(message)), kOrder);
-    throw std::runtime_error(fmt::format("a call got {}: {}", header_of(message).error_name,
-                                         body.read_string().value_or("")));
+    throw std::runtime_error("a call got " + error_text_of(message));
 }
 
 }  // namespace buzon::load

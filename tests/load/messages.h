@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -45,6 +46,8 @@ void set_reply_serial(std::span<std::byte> reply, std::uint32_t serial);
 [[nodiscard]] std::size_t size_of_message(std::span<const std::byte> start);
 /// All fields; what the bus sends and is no header becomes an exception.
 [[nodiscard]] bus::Header header_of(std::span<const std::byte> message);
+/// Name and text of an error reply.
+[[nodiscard]] std::string error_text_of(std::span<const std::byte> error);
 /// If `message` is an error reply: throws what it says.
 void throw_if_error(std::span<const std::byte> message);
 
