@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "broker/quota/holdings.h"
 #include "broker/quota/overdraft.h"
 #include "bus/base/log.h"
 
@@ -72,17 +73,20 @@ bus::Result<void, NoRoom> offer_copy(const bus::OutgoingMessage& message,
     return offer_again(message, receiver, payer);
 }
 
-/// Queues a message all the same, if who pays has little on the bus and may overdraw.
-bool overdraw(const bus::OutgoingMessage& message,
-              Peer& receiver,
-              const Peer& payer,
-              const NoRoom& refused) {
-    const Account& account = payer.account().account();
-    if (refused.exhausted != Exhausted::SenderAccount || !may_overdraw(account, refused.refusal))
-        return false;
-    if (account.share(Resource::Descriptors).check(message.descriptor_count())) return false;
-    receiver.port().push(message, payer.in_flight());
-    return true;
+/// Whether who pays has little on the bus and may overdraw; who can't be made to wait for it may
+/// have more.
+bool may_overdraw(const bus::OutgoingMessage& message,
+                  const Account& payer,
+                  const QuotaRefusal& refusal,
+                  MessageUse use) {
+    const bool may_for_bytes = use == MessageUse::OneWay ? may_overdraw(payer, refusal)
+                                                         : may_overdraw_for_call(payer, refusal);
+    return may_for_bytes && !payer.share(Resource::Descriptors).check(message.descriptor_count());
+}
+
+/// As long as the error would be that is queued in its place, for which room was reserved.
+bool is_within_reserve(const bus::OutgoingMessage& reply) {
+    return reply.size() <= Holdings::kBytesPerError && reply.descriptor_count() == 0;
 }
 
 bool has_room_on_bus(const Peer& payer, std::uint64_t bytes) {
@@ -102,6 +106,22 @@ bool may_exceed_account(const bus::OutgoingMessage& message, const Peer& receive
     return message.size() <= kMostForThoseWithLittle &&
            program.held(Resource::Bytes) <= kLittleOnBus &&
            is_room_for_overdraft(*program.parent()->parent(), message.size());
+}
+
+/// Queues a message all the same where only the account of who pays is used up, if he has little on
+/// the bus, or if it is a reply that is short or for one who reads.
+bool queue_beyond_account(const bus::OutgoingMessage& message,
+                          Peer& receiver,
+                          const Peer& payer,
+                          const NoRoom& refused,
+                          MessageUse use) {
+    if (refused.exhausted != Exhausted::SenderAccount) return false;
+    const bool is_free_reply = use == MessageUse::Reply && (is_within_reserve(message) ||
+                                                            may_exceed_account(message, receiver));
+    const Account& account = payer.account().account();
+    if (!is_free_reply && !may_overdraw(message, account, refused.refusal, use)) return false;
+    receiver.port().push(message, payer.in_flight());
+    return true;
 }
 
 }  // namespace
@@ -131,13 +151,8 @@ Admitted Admission::to_one(const bus::OutgoingMessage& message,
         Peer& payer = use == MessageUse::Reply ? receiver : sender;
         const auto queued = offer(message, receiver, payer);
         if (queued) return Admitted::Queued;
-        if (use != MessageUse::Reply) {
-            if (overdraw(message, receiver, sender, queued.error())) return Admitted::Queued;
-        } else if (queued.error().exhausted == Exhausted::SenderAccount &&
-                   may_exceed_account(message, receiver)) {
-            receiver.port().push(message, payer.in_flight());
+        if (queue_beyond_account(message, receiver, payer, queued.error(), use))
             return Admitted::Queued;
-        }
         admitted = resolve(message, sender, receiver,
                            {.use = use,
                             .exhausted = queued.error().exhausted,

@@ -17,22 +17,23 @@ std::optional<QuotaRefusal> Holdings::cover(Resource resource, std::uint64_t cou
     const std::uint64_t charged = this->charged(resource);
     const bool is_replies = resource == Resource::PendingReplies;
     if (wanted > charged) {
-        if (const auto refused = grow(resource, wanted - charged)) return refused;
+        if (const auto refused = grow_or_overdraw(resource, wanted - charged)) return refused;
         if (!is_replies) return std::nullopt;
-        const std::uint64_t bytes = (wanted - charged) * kBytesPerError;
-        const auto refused = grow(Resource::Bytes, bytes);
-        if (!refused) return std::nullopt;
-        if (may_overdraw(payer_->account(), *refused)) {
-            force(Resource::Bytes, bytes);
-            return std::nullopt;
-        }
-        shrink(resource, wanted - charged);
+        const auto refused = grow_or_overdraw(Resource::Bytes, (wanted - charged) * kBytesPerError);
+        if (refused) shrink(resource, wanted - charged);
         return refused;
     }
     if (charged - wanted >= 2 * step || (step == 1 && charged > wanted)) {
         shrink(resource, charged - wanted);
         if (is_replies) shrink(Resource::Bytes, (charged - wanted) * kBytesPerError);
     }
+    return std::nullopt;
+}
+
+std::optional<QuotaRefusal> Holdings::grow_or_overdraw(Resource resource, std::uint64_t amount) {
+    const auto refused = grow(resource, amount);
+    if (!refused || !may_overdraw_for_call(payer_->account(), *refused)) return refused;
+    force(resource, amount);
     return std::nullopt;
 }
 

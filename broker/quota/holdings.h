@@ -28,8 +28,8 @@ public:
     explicit Holdings(bus::Ref<Payer> payer) : payer_(std::move(payer)) {}
 
     /// From now on there are `count` of them. Some are charged in advance where they come and go
-    /// with every message. Room for the errors that may come in the place of replies is reserved,
-    /// if need be as an overdraft.
+    /// with every message. Room for the errors that may come in the place of replies is reserved;
+    /// it and awaited replies may be an overdraft.
     [[nodiscard]] std::optional<QuotaRefusal> cover(Resource resource, std::uint64_t count);
     /// For a number that has become smaller. Of replies some stay charged, fewer than
     /// kMostRepliesAhead.
@@ -47,6 +47,8 @@ private:
     }
     [[nodiscard]] static std::uint64_t step_of(Resource resource);
     [[nodiscard]] std::optional<QuotaRefusal> grow(Resource resource, std::uint64_t amount);
+    [[nodiscard]] std::optional<QuotaRefusal> grow_or_overdraw(Resource resource,
+                                                               std::uint64_t amount);
     void force(Resource resource, std::uint64_t amount);
     void shrink(Resource resource, std::uint64_t amount);
 

@@ -101,7 +101,8 @@ std::optional<Share::Refused> Share::check(std::uint64_t amount) const {
 
 void Share::force(std::uint64_t amount) {
     Share& payer = leaf();
-    if (!payer.may_claim(payer.step_for(payer.held_ + amount))) payer.overdraft_ += amount;
+    if (!payer.may_claim(payer.step_for(payer.held_ + amount)))
+        payer.set_overdraft(payer.overdraft_ + amount);
     for (Share* share = this; share; share = share->parent_)
         share->held_ += amount;
     settle();
@@ -172,11 +173,16 @@ void Share::borrow(std::uint64_t amount) {
 void Share::pay_back() {
     if (overdraft_ > 0) {
         const auto covered = add_up(add_up(pocket(), loan_), pool_->scale_.top_of(claim_));
-        overdraft_ = std::min(overdraft_, held_ - std::min(held_, covered));
+        set_overdraft(std::min(overdraft_, held_ - std::min(held_, covered)));
     }
     if (loan_ == 0) return;
     loan_ = std::min(loan_, held_ - std::min(held_, pocket()));
     if (loan_ == 0) borrower().owes_loan_ = false;
+}
+
+void Share::set_overdraft(std::uint64_t overdraft) {
+    pool_->overdrawn_ += overdraft;
+    pool_->overdrawn_ -= std::exchange(overdraft_, overdraft);
 }
 
 // --- keeping claims and bounds ------------------------------------------------------------------

@@ -106,6 +106,8 @@ public:
     [[nodiscard]] const ShareScale& scale() const { return scale_; }
     /// Only while all its leaves are retracted.
     void change(const PoolLimits& limits);
+    /// What has been forced upon the pool beyond all shares (Share::force).
+    [[nodiscard]] std::uint64_t overdrawn() const { return overdrawn_; }
 
 private:
     friend class Share;
@@ -114,6 +116,7 @@ private:
     PoolLimits limits_;
     ShareScale scale_;
     std::uint64_t pockets_taken_ = 0;
+    std::uint64_t overdrawn_ = 0;
 };
 
 /// What one account holds of one pool.
@@ -196,6 +199,7 @@ private:
     [[nodiscard]] bool may_borrow(std::uint64_t amount) const;
     void borrow(std::uint64_t amount);
     void pay_back();
+    void set_overdraft(std::uint64_t overdraft);
     [[nodiscard]] const Share& in_the_way(Step claim) const;
     void take_back_below(const Share* end, std::uint64_t amount) {
         for (Share* share = this; share != end; share = share->parent_)

@@ -36,16 +36,16 @@ protected:
         bus_.accept(std::move(near));
         return RawClient::on(bus_, std::move(far));
     }
-    void fill() {
+    void fill(std::size_t bytes = kMessage) {
         for (OtherProgram& program : programs_) {
             do {
-                if (hoarders_.size() > 200) std::abort();
+                if (hoarders_.size() > 300) std::abort();
                 hoarders_.push_back(on_bus(program));
-            } while (is_begun(hoarders_.back()));
+            } while (is_begun(hoarders_.back(), bytes));
         }
     }
     /// Sends the first part of a message. False: it waits for room for the rest.
-    bool is_begun(RawClient& client) {
+    bool is_begun(RawClient& client, std::size_t bytes) {
         const auto message = client.make({.type = bus::MessageType::MethodCall,
                                           .flags = bus::kFlagNoReplyExpected,
                                           .path = "/",
@@ -53,7 +53,7 @@ protected:
                                           .member = "M",
                                           .destination = owner_.name(),
                                           .signature = "s"},
-                                         std::string(kMessage, 'x'));
+                                         std::string(bytes, 'x'));
         EXPECT_EQ(client.send(std::span(message).first(200)), 200U);
         bus_.settle();
         const Peer* const peer = bus_.state().peers.find(client.name());
@@ -74,6 +74,7 @@ protected:
     TestBroker bus_{
         "<limit name='max_message_size'>400000</limit>"
         "<limit name='max_names_per_connection'>1000</limit>"
+        "<limit name='max_replies_per_connection'>5000</limit>"
         "<limit name='max_connections_per_user'>1000</limit>",
         tests::kAllowAll, fmt::format("<limit name='max_bus_bytes'>{}</limit>", kCapacity)};
     RawClient owner_ = RawClient::on(bus_);
@@ -84,6 +85,49 @@ TEST_F(NearlyFullBus, LetsThoseWhoHaveLittleSendALongMessageUpToSevenEighths) {
     fill();
     EXPECT_LE(held(), kMostForOverdrafts);
     EXPECT_GT(held(), kMostForOverdrafts - 2 * kMessage);
+}
+
+TEST_F(NearlyFullBus, RefusesNeitherCallsNorShortRepliesWhereTheServiceHasPaused) {
+    RawClient& service = owner_;
+    RawClient caller = on_bus(newcomer_);
+    // What fills the caller's socket, and some more.
+    for (int i = 0; i < 8; ++i) {
+        service.call_peer(caller.name(), std::string(kMessage, 'x'), bus::kFlagNoReplyExpected);
+        bus_.settle();
+    }
+    fill();
+    let_go(14);
+    ASSERT_LT(held() + 4 * kMessage, kMostForOverdrafts);
+    std::vector<std::uint32_t> calls;
+    for (int i = 0; i < 1500; ++i) {
+        calls.push_back(caller.call_peer(service.name()));
+        bus_.settle();
+    }
+    std::size_t arrived = 0;
+    for (int part = 0; part < 16; ++part)
+        arrived += service.take_all().size();
+    EXPECT_EQ(arrived, calls.size());
+    // Now there is no room for what comes before the first reserves are given back.
+    constexpr std::size_t kTight = 5000;
+    fill();
+    fill(kTight);
+    ASSERT_GT(held() + kTight + 300, kMostForOverdrafts);
+    for (const std::uint32_t call : calls) {
+        service.send_message({.type = bus::MessageType::MethodReturn,
+                              .reply_serial = call,
+                              .destination = caller.name(),
+                              .signature = "s"},
+                             std::string(180, 'x'));
+        bus_.settle();
+    }
+    std::size_t answered = 0;
+    for (int part = 0; part < 16; ++part) {
+        for (const auto& message : caller.take_all())
+            answered += message.type == bus::MessageType::MethodReturn ? 1U : 0U;
+    }
+    EXPECT_EQ(answered, calls.size());
+    EXPECT_EQ(bus_.state().counts.refused_calls, 0U);
+    EXPECT_EQ(bus_.state().counts.replaced_replies, 0U);
 }
 
 TEST_F(NearlyFullBus, AnswersNoLongerThanThatLeavesSomeToOthers) {

@@ -19,12 +19,13 @@ namespace buzon::broker {
 namespace {
 
 constexpr std::uint64_t kCapacity = std::uint64_t{64} << 20;
+constexpr std::uint64_t kRoomy = std::uint64_t{1} << 30;
 
-QuotaLimits limits() {
+QuotaLimits limits(std::uint64_t bytes = kCapacity) {
     QuotaLimits limits;
     for (auto& pool : limits.pools)
         pool = {.capacity = std::uint64_t{1} << 40};
-    limits.pool(Resource::Bytes) = {.capacity = kCapacity};
+    limits.pool(Resource::Bytes) = {.capacity = bytes};
     return limits;
 }
 
@@ -67,6 +68,48 @@ TEST_F(Overdraft, IsForThoseWhoHaveLittleUpToAMebibyte) {
     EXPECT_FALSE(may_overdraw(accounts_.front().account(), *refused)) << "it has much";
 }
 
+TEST_F(Overdraft, OfCallsIsWhatAllTogetherHaveLeftOfAFund) {
+    constexpr std::uint64_t kStep = 4096;
+    constexpr std::uint64_t kFund = kRoomy / 32;
+    AccountTree tree(limits(kRoomy));
+    const auto open = [&](std::int32_t pid) {
+        return *tree.open(UserId{1}, PrincipalKey(ProcessKey{.pid = pid, .start_time = 1}));
+    };
+    std::vector<OpenAccount> accounts;
+    std::vector<Charge> charges;
+    // Takes what shares allow, then as much more as may be overdrawn for calls.
+    const auto take_all = [&](std::int32_t pid, bool overdraws) {
+        accounts.push_back(open(pid));
+        while (true) {
+            auto taken = Charge::take(accounts.back().payer(), Resource::Bytes, kStep);
+            if (taken) {
+                charges.push_back(std::move(*taken));
+                continue;
+            }
+            const Account& account = accounts.back().account();
+            if (!overdraws || !may_overdraw_for_call(account, taken.error()))
+                return account.held(Resource::Bytes);
+            EXPECT_EQ(may_overdraw(account, taken.error()),
+                      account.held(Resource::Bytes) + kStep <= kLittleOnBus);
+            charges.push_back(Charge::force(accounts.back().payer(), Resource::Bytes, kStep));
+        }
+    };
+    for (std::int32_t pid = 1; pid <= 60; ++pid)
+        take_all(pid, false);
+    const std::uint64_t shared = tree.bus().held(Resource::Bytes);
+    std::vector<std::uint64_t> held;
+    for (std::int32_t pid = 100; pid < 104; ++pid)
+        held.push_back(take_all(pid, true));
+    EXPECT_GT(held[0], kFund / 2 - kStep);
+    EXPECT_LT(held[0], kFund * 6 / 10);
+    for (std::size_t i = 1; i < held.size(); ++i) {
+        EXPECT_LT(held[i], held[i - 1] * 7 / 10) << i;
+        EXPECT_GT(held[i], held[i - 1] * 4 / 10) << i;
+    }
+    EXPECT_LT(tree.bus().held(Resource::Bytes), shared + kFund + held.size() * kLittleOnBus);
+    EXPECT_EQ(tree.verify(), "");
+}
+
 TEST_F(Overdraft, EndsWhereThePoolIsNearlyFull) {
     for (std::int32_t pid = 1; pid <= 30; ++pid)
         hoard(pid);
@@ -99,6 +142,30 @@ TEST_F(Overdraft, LetsRepliesBeAwaitedThoughOthersHoardTheBytes) {
     EXPECT_TRUE(holdings.cover(Resource::PendingReplies, 8000)) << "2 MB for their errors";
     holdings.lower(Resource::PendingReplies, 0);
     EXPECT_EQ(newcomer_.account().held(Resource::Bytes), 0U);
+}
+
+/// The rule for shares gives the eighth connection of a program a thousand.
+TEST_F(Overdraft, LetsManyConnectionsOfAProgramAwaitThousandsEach) {
+    constexpr std::uint64_t kEach = 8000;
+    QuotaLimits few = limits(kRoomy);
+    few.pool(Resource::PendingReplies) = {.capacity = std::uint64_t{1} << 20};
+    AccountTree tree(few);
+    std::vector<OpenAccount> connections;
+    std::vector<Holdings> all;
+    for (int i = 0; i < 8; ++i) {
+        connections.push_back(
+            *tree.open(UserId{1}, PrincipalKey(ProcessKey{.pid = 1, .start_time = 1})));
+        all.emplace_back(connections.back().payer());
+    }
+    for (std::uint64_t count = 16; count <= kEach; count += 16) {
+        for (auto& holdings : all)
+            ASSERT_FALSE(holdings.cover(Resource::PendingReplies, count)) << count;
+    }
+    EXPECT_GT(tree.bus().share(Resource::PendingReplies).pool().overdrawn(), 0U);
+    for (auto& holdings : all)
+        holdings.lower(Resource::PendingReplies, 0);
+    EXPECT_EQ(tree.bus().held(Resource::PendingReplies), 0U);
+    EXPECT_EQ(tree.bus().share(Resource::PendingReplies).pool().overdrawn(), 0U);
 }
 
 TEST_F(Overdraft, PaysForAMessageThatWaits) {

@@ -134,6 +134,27 @@ TEST(Share, NamesTheLevelAtWhichOthersHoldTooMuch) {
     sibling.release(sibling.held());
 }
 
+TEST(Share, WhatIsForcedBeyondItIsKnownToThePoolAndPaidBackFirst) {
+    Tree tree(kPlain);
+    auto& greedy = tree.add_lone_connection().share;
+    auto& other = tree.add_lone_connection().share;
+    ASSERT_TRUE(is_allowed(greedy.charge(greedy.most())));
+    ASSERT_TRUE(is_allowed(other.charge(other.most())));
+    const auto paid = other.held();
+    other.force(3000);
+    greedy.force(500);
+    EXPECT_EQ(tree.pool().overdrawn(), 3500U);
+    other.release(1000);
+    EXPECT_EQ(tree.pool().overdrawn(), 2500U);
+    EXPECT_EQ(other.held(), paid + 2000);
+    EXPECT_FALSE(is_allowed(other.charge(1))) << "while something is overdrawn";
+    other.release(2000);
+    greedy.release(500);
+    EXPECT_EQ(tree.pool().overdrawn(), 0U);
+    other.release(other.held());
+    greedy.release(greedy.held());
+}
+
 TEST(Share, PocketIsThereWhateverOthersHold) {
     Tree tree({.capacity = 1000, .pocket = 10, .pockets = 2, .largest_loan = 0});
     auto& flooder = tree.add_lone_connection().share;
