@@ -171,6 +171,7 @@ private:
     };
     [[nodiscard]] std::vector<Stuck> stuck_with_messages_of(const Peer& sender,
                                                             Search search) const;
+    [[nodiscard]] static bool is_much_of(const std::vector<Stuck>& stuck, const Peer& sender);
     [[nodiscard]] std::vector<Peer*> to_blame(const std::vector<Stuck>& all) const;
     [[nodiscard]] static std::vector<Peer*> with_largest_queue(const std::vector<Stuck>& all);
     [[nodiscard]] bool is_stuck(const Peer& receiver) const;

@@ -128,9 +128,20 @@ void Throttle::end_those_without_motion() {
 bool Throttle::end_who_keeps_waiting(PeerId id, Search search) {
     const Peer* const sender = state_.peers.find(id);
     if (!sender) return false;
-    for (Peer* const peer : to_blame(stuck_with_messages_of(*sender, search)))
+    const std::vector<Stuck> stuck = stuck_with_messages_of(*sender, search);
+    if (search == Search::Program && !is_much_of(stuck, *sender)) return true;
+    for (Peer* const peer : to_blame(stuck))
         end(*peer, "others wait for room on the bus");
     return true;
+}
+
+/// Whether it is they who keep the sender's program from having more. If others do, who take
+/// something now and then, a stopped process with one message of it would be ended in vain.
+bool Throttle::is_much_of(const std::vector<Stuck>& stuck, const Peer& sender) {
+    std::uint64_t bytes = 0;
+    for (const Stuck& each : stuck)
+        bytes += each.bytes;
+    return bytes >= sender.account().account().parent()->held(Resource::Bytes) / 4;
 }
 
 bool Throttle::waits_without_motion(PeerId sender) const {

@@ -130,6 +130,38 @@ TEST_F(NearlyFullBus, RefusesNeitherCallsNorShortRepliesWhereTheServiceHasPaused
     EXPECT_EQ(bus_.state().counts.replaced_replies, 0U);
 }
 
+/// Its end would give back next to nothing: others have what the sender's program lacks.
+TEST_F(NearlyFullBus, EndsNobodyForTheLittleThatHeHasOfAProgramThatWaits) {
+    const auto send = [&](RawClient& from, const RawClient& to, std::size_t bytes) {
+        from.call_peer(to.name(), std::string(bytes, 'x'), bus::kFlagNoReplyExpected);
+        bus_.settle();
+    };
+    RawClient stopped = RawClient::on(bus_), slow = RawClient::on(bus_);
+    RawClient other = on_bus(newcomer_);
+    for (int i = 0; i < 4; ++i)
+        send(other, stopped, kMessage);
+    send(owner_, stopped, 300);
+    const Throttle& throttle = bus_.broker().throttle();
+    const PeerId sender = bus_.state().peers.find(owner_.name())->id();
+    for (int i = 0; i < 100 && !throttle.held_since(sender); ++i)
+        send(owner_, slow, kMessage);
+    ASSERT_TRUE(throttle.held_since(sender));
+    const auto bytes_of_owner = [&](const RawClient& client) {
+        return bus_.state()
+            .peers.find(client.name())
+            ->port()
+            .bytes_of(*bus_.state().peers.find(owner_.name())->account().account().parent());
+    };
+    ASSERT_GT(bytes_of_owner(stopped), 300U);
+    for (int second = 0; second < 30; ++second) {
+        std::array<std::byte, 9'000> some{};
+        ASSERT_GT(::read(slow.socket(), some.data(), some.size()), 0);
+        bus_.advance(std::chrono::seconds(1));
+    }
+    ASSERT_TRUE(throttle.held_since(sender)) << "it waits still";
+    EXPECT_NE(bus_.state().peers.find(stopped.name()), nullptr);
+}
+
 TEST_F(NearlyFullBus, AnswersNoLongerThanThatLeavesSomeToOthers) {
     constexpr int kNames = 700;  // 140 KB
     for (int i = 0; i < kNames; ++i) {
