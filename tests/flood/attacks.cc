@@ -113,6 +113,9 @@ std::vector<Attack> at_a_receiver() {
          "floods one who never reads, then hangs up with messages on their way",
          {actor_of({.name = "Deaf", .reading = Reading::Nothing, .lingers = true}),
           speaker(flood)}},
+        {"hang-ups",
+         "fills the queue of one who never reads, hangs up and fills another one's, for ever",
+         {leaver_behind_full_queues()}},
     };
 }
 

@@ -280,6 +280,59 @@ private:
     Clock::time_point came_{};
 };
 
+class LeaverBehindFullQueues final : public Role {
+public:
+    void start(Stage&) override {}
+    void step(Stage& stage) override {
+        if (!sender_) return begin(stage);
+        const auto now = Clock::now();
+        if (outbox_.flush(*sender_)) {
+            for (int i = 0; i < kCallsAtOnce; ++i) {
+                load::set_serial(call_, sender_->next_serial());
+                outbox_.add(call_);
+            }
+            blocked_since_ = now;
+        } else if (now - blocked_since_ > kPatience) {
+            outbox_ = {};
+            sender_.reset();
+        } else {
+            pollfd source{.fd = sender_->fd(), .events = POLLOUT, .revents = 0};
+            ::poll(&source, 1, kStepMs);
+        }
+    }
+
+private:
+    static constexpr std::size_t kMostQueues = 100;
+    static constexpr int kCallsAtOnce = 256;
+    static constexpr std::size_t kBytes = 1024;
+    static constexpr std::chrono::milliseconds kPatience{40};
+
+    void begin(const Stage& stage) {
+        if (queues_.size() == kMostQueues) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(kStepMs));
+            return;
+        }
+        const auto& queue =
+            *queues_.emplace_back(std::make_unique<load::Client>(stage.socket_path));
+        sender_.emplace(stage.socket_path);
+        call_ = load::make_call(
+            {.flags = bus::kFlagNoReplyExpected,
+             .path = "/org/buzon/Flood",
+             .interface = "org.buzon.Flood",
+             .member = "Flood",
+             .destination = queue.unique_name(),
+             .signature = "s"},
+            [](bus::WireWriter& body) { body.write_string(std::string(kBytes, 'x')); });
+        blocked_since_ = Clock::now();
+    }
+
+    std::vector<std::unique_ptr<load::Client>> queues_;
+    std::optional<load::Client> sender_;
+    load::Bytes call_;
+    Outbox outbox_;
+    Clock::time_point blocked_since_{};
+};
+
 class FillersToTheLastByte final : public Visitors {
 public:
     explicit FillersToTheLastByte(std::string to) : Visitors(1), to_(std::move(to)) {}
@@ -309,6 +362,10 @@ Actor leaver_with_rules(std::size_t connections, std::size_t most) {
 Actor leaver_with_a_queue(std::string_view name) {
     return {.make = [name = std::string(name)] { return std::make_unique<LeaverWithAQueue>(name); },
             .is_active = false};
+}
+
+Actor leaver_behind_full_queues() {
+    return {.make = [] { return std::make_unique<LeaverBehindFullQueues>(); }};
 }
 
 Actor filler_to_the_last_byte(std::string_view to) {

@@ -20,6 +20,10 @@ namespace buzon::flood {
 /// and joins again.
 [[nodiscard]] Actor leaver_with_rules(std::size_t connections, std::size_t most);
 
+/// Fills the queue of a connection of its own, which does not read, until it is not read any more
+/// itself; hangs up and does the same to another one, again and again. The queues stay.
+[[nodiscard]] Actor leaver_behind_full_queues();
+
 /// Owns attack_name(`name`) and reads nothing of what it is sent; hangs up every now and then, and
 /// joins again.
 [[nodiscard]] Actor leaver_with_a_queue(std::string_view name);
