@@ -73,15 +73,16 @@ bus::Result<void, NoRoom> offer_copy(const bus::OutgoingMessage& message,
     return offer_again(message, receiver, payer);
 }
 
-/// Whether who pays has little on the bus and may overdraw; who can't be made to wait for it may
-/// have more.
-bool may_overdraw(const bus::OutgoingMessage& message,
-                  const Account& payer,
-                  const QuotaRefusal& refusal,
-                  MessageUse use) {
-    const bool may_for_bytes = use == MessageUse::OneWay ? may_overdraw(payer, refusal)
-                                                         : may_overdraw_for_call(payer, refusal);
-    return may_for_bytes && !payer.share(Resource::Descriptors).check(message.descriptor_count());
+/// Nothing: who pays has more than little on the bus. Who can't be made to wait for it may have
+/// more than others.
+std::optional<Overdrawn> overdraft_for(const bus::OutgoingMessage& message,
+                                       const Account& payer,
+                                       const QuotaRefusal& refusal,
+                                       MessageUse use) {
+    if (payer.share(Resource::Descriptors).check(message.descriptor_count())) return std::nullopt;
+    if (use != MessageUse::OneWay) return overdraft_for_call(payer, refusal);
+    if (!may_overdraw(payer, refusal)) return std::nullopt;
+    return Overdrawn::Otherwise;
 }
 
 /// As long as the error would be that is queued in its place, for which room was reserved.
@@ -109,17 +110,25 @@ bool may_exceed_account(const bus::OutgoingMessage& message, const Peer& receive
 }
 
 /// Queues a message all the same where only the account of who pays is used up, if he has little on
-/// the bus, or if it is a reply that is short or for one who reads.
+/// the bus, or if it is a reply for one who reads; and a short reply in any case, as the error in
+/// its place would be.
 bool queue_beyond_account(const bus::OutgoingMessage& message,
                           Peer& receiver,
                           const Peer& payer,
                           const NoRoom& refused,
                           MessageUse use) {
+    const bool is_reply = use == MessageUse::Reply;
+    if (is_reply && is_within_reserve(message)) {
+        receiver.port().push(message, payer.in_flight());
+        return true;
+    }
     if (refused.exhausted != Exhausted::SenderAccount) return false;
-    const bool is_free_reply = use == MessageUse::Reply && (is_within_reserve(message) ||
-                                                            may_exceed_account(message, receiver));
     const Account& account = payer.account().account();
-    if (!is_free_reply && !may_overdraw(message, account, refused.refusal, use)) return false;
+    if (const auto overdrawn = overdraft_for(message, account, refused.refusal, use)) {
+        receiver.port().push(message, payer.in_flight(), *overdrawn);
+        return true;
+    }
+    if (!is_reply || !may_exceed_account(message, receiver)) return false;
     receiver.port().push(message, payer.in_flight());
     return true;
 }
@@ -149,10 +158,12 @@ Admitted Admission::to_one(const bus::OutgoingMessage& message,
     Admitted admitted = Admitted::Held;
     if (!is_one_way || !held_.holds(sender.id(), receiver.id())) {
         Peer& payer = use == MessageUse::Reply ? receiver : sender;
-        const auto queued = offer(message, receiver, payer);
-        if (queued) return Admitted::Queued;
-        if (queue_beyond_account(message, receiver, payer, queued.error(), use))
+        auto queued = receiver.port().offer(message, payer.in_flight());
+        // Before the socket is asked: that would be a system call for each of very many.
+        if (!queued && queue_beyond_account(message, receiver, payer, queued.error(), use))
             return Admitted::Queued;
+        if (!queued && !receiver.port().empty()) queued = offer_again(message, receiver, payer);
+        if (queued) return Admitted::Queued;
         admitted = resolve(message, sender, receiver,
                            {.use = use,
                             .exhausted = queued.error().exhausted,

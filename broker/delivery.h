@@ -40,8 +40,8 @@ protected:
 
 /// In the place of a reply.
 inline constexpr std::string_view kNoRoomForReply =
-    "The reply has come, but there is no room for it: the queue of this connection is full, or its "
-    "program may have no more on the bus";
+    "There is no room for the reply: your queue is full, or your program may have no more on the "
+    "bus";
 
 class Delivery {
 public:

@@ -54,8 +54,10 @@ public:
     }
     /// Adds one message, whatever the account may hold: for what must not fail and is bounded
     /// otherwise.
-    void add(std::uint64_t bytes, std::uint64_t descriptors) {
-        hold(Resource::Bytes, bytes);
+    void add(std::uint64_t bytes,
+             std::uint64_t descriptors,
+             Overdrawn overdrawn = Overdrawn::Otherwise) {
+        hold(Resource::Bytes, bytes, overdrawn);
         if (descriptors > 0) hold(Resource::Descriptors, descriptors);
         count(bytes, descriptors);
     }
@@ -126,9 +128,9 @@ private:
         paid += kept;
         return kept;
     }
-    void hold(Resource resource, std::uint64_t amount) {
+    void hold(Resource resource, std::uint64_t amount, Overdrawn overdrawn = Overdrawn::Otherwise) {
         Share& share = payer_->account().share(resource);
-        if (share.charge(amount)) share.force(amount);
+        if (share.charge(amount)) share.force(amount, overdrawn);
     }
     [[nodiscard]] bool has_room_for(Resource resource,
                                     std::uint64_t amount,

@@ -59,11 +59,13 @@ bus::Result<void, NoRoom> Port::offer(const bus::OutgoingMessage& message,
     return {};
 }
 
-void Port::push(const bus::OutgoingMessage& message, const bus::Ref<InFlight>& payer) {
+void Port::push(const bus::OutgoingMessage& message,
+                const bus::Ref<InFlight>& payer,
+                Overdrawn overdrawn) {
     if (closed_) return;
     const std::size_t descriptors = message.descriptor_count();
     auto place = shares_.force(payer->payer()->account(), message.size(), descriptors);
-    payer->add(message.size(), descriptors);
+    payer->add(message.size(), descriptors, overdrawn);
     append(message, payer, std::move(place));
 }
 

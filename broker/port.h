@@ -85,7 +85,9 @@ public:
     bus::Result<void, NoRoom> offer(const bus::OutgoingMessage& message,
                                     const bus::Ref<InFlight>& payer);
     /// The same beyond what the payer may have here or on the bus: the caller sees to a bound.
-    void push(const bus::OutgoingMessage& message, const bus::Ref<InFlight>& payer);
+    void push(const bus::OutgoingMessage& message,
+              const bus::Ref<InFlight>& payer,
+              Overdrawn overdrawn = Overdrawn::Otherwise);
     /// Whether `payer` may have so much more here; the bus is not asked.
     [[nodiscard]] bool has_room_for(const InFlight& payer, const Room& wanted);
     /// Of that for which there was last no room, for the log: how much is queued, and its limit.

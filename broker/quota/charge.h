@@ -40,8 +40,9 @@ public:
     /// Beyond shares and caps: for what must not fail, and what is bounded otherwise.
     [[nodiscard]] static Charge force(const bus::Ref<Payer>& payer,
                                       Resource resource,
-                                      std::uint64_t amount) {
-        payer->account().share(resource).force(amount);
+                                      std::uint64_t amount,
+                                      Overdrawn overdrawn = Overdrawn::Otherwise) {
+        payer->account().share(resource).force(amount, overdrawn);
         return Charge(payer, resource, amount);
     }
 

@@ -32,8 +32,10 @@ std::optional<QuotaRefusal> Holdings::cover(Resource resource, std::uint64_t cou
 
 std::optional<QuotaRefusal> Holdings::grow_or_overdraw(Resource resource, std::uint64_t amount) {
     const auto refused = grow(resource, amount);
-    if (!refused || !may_overdraw_for_call(payer_->account(), *refused)) return refused;
-    force(resource, amount);
+    if (!refused) return std::nullopt;
+    const auto overdrawn = overdraft_for_call(payer_->account(), *refused);
+    if (!overdrawn) return refused;
+    force(resource, amount, *overdrawn);
     return std::nullopt;
 }
 
@@ -46,9 +48,9 @@ std::optional<QuotaRefusal> Holdings::grow(Resource resource, std::uint64_t amou
     return std::nullopt;
 }
 
-void Holdings::force(Resource resource, std::uint64_t amount) {
+void Holdings::force(Resource resource, std::uint64_t amount, Overdrawn overdrawn) {
     Charge& charge = charges_[static_cast<std::size_t>(resource)];
-    auto taken = Charge::force(payer_, resource, amount);
+    auto taken = Charge::force(payer_, resource, amount, overdrawn);
     if (!charge.payer() || !charge.absorb(taken)) charge = std::move(taken);
 }
 

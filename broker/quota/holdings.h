@@ -49,7 +49,7 @@ private:
     [[nodiscard]] std::optional<QuotaRefusal> grow(Resource resource, std::uint64_t amount);
     [[nodiscard]] std::optional<QuotaRefusal> grow_or_overdraw(Resource resource,
                                                                std::uint64_t amount);
-    void force(Resource resource, std::uint64_t amount);
+    void force(Resource resource, std::uint64_t amount, Overdrawn overdrawn);
     void shrink(Resource resource, std::uint64_t amount);
 
     bus::Ref<Payer> payer_;

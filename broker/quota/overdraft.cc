@@ -7,31 +7,30 @@ namespace buzon::broker {
 
 namespace {
 
-const SharePool& pool_of(const Account& bus, Resource resource) {
-    return bus.share(resource).pool();
-}
-
 bool is_room_for_overdraft(const Account& bus, Resource resource, std::uint64_t amount) {
-    const std::uint64_t capacity = pool_of(bus, resource).limits().capacity;
+    const std::uint64_t capacity = bus.share(resource).pool().limits().capacity;
     return bus.held(resource) + amount <= capacity - capacity / 8;
 }
 
 struct Allowance {
-    std::uint64_t little = 0;        // 0: of this nothing is ever overdrawn
-    std::uint64_t fund_divisor = 1;  // of the capacity
+    std::uint64_t little = 0;        // of one program, whatever the others have
+    std::uint64_t fund_divisor = 0;  // of the capacity; 0: this is never overdrawn for calls
 };
 
 Allowance allowance_of(Resource resource) {
     switch (resource) {
-        case Resource::Bytes: return {.little = kLittleOnBus, .fund_divisor = 32};
-        case Resource::PendingReplies: return {.little = kFewReplies, .fund_divisor = 8};
+        case Resource::Bytes: return {.little = kLittleOnBus, .fund_divisor = 16};
+        case Resource::PendingReplies: return {.little = 0, .fund_divisor = 4};
         default: return {};
     }
 }
 
-std::uint64_t left_of_fund(const SharePool& pool, const Allowance& allowance) {
-    const std::uint64_t fund = pool.limits().capacity / allowance.fund_divisor;
-    return fund - std::min(fund, pool.overdrawn());
+/// What the programs of `user` have left of their part.
+std::uint64_t left_of_fund(const Share& user, std::uint64_t fund) {
+    const std::uint64_t own = user.drawn_from_fund();
+    const std::uint64_t others = user.pool().drawn_from_fund() - own;
+    const std::uint64_t part = (fund - std::min(fund, others)) / 2;
+    return part - std::min(part, own);
 }
 
 const Account& bus_of(const Account& connection) {
@@ -66,12 +65,15 @@ bool may_overdraw(const Account& connection, const QuotaRefusal& refusal) {
     return may_overdraw_up_to(allowance_of(refusal.resource).little, connection, refusal);
 }
 
-bool may_overdraw_for_call(const Account& connection, const QuotaRefusal& refusal) {
+std::optional<Overdrawn> overdraft_for_call(const Account& connection,
+                                            const QuotaRefusal& refusal) {
+    if (may_overdraw(connection, refusal)) return Overdrawn::Otherwise;
     const Allowance allowance = allowance_of(refusal.resource);
-    if (allowance.little == 0) return false;
-    const SharePool& pool = pool_of(bus_of(connection), refusal.resource);
-    const std::uint64_t most = std::max(allowance.little, left_of_fund(pool, allowance));
-    return may_overdraw_up_to(most, connection, refusal);
+    if (allowance.fund_divisor == 0) return std::nullopt;
+    const Share& user = connection.parent()->parent()->share(refusal.resource);
+    const std::uint64_t fund = user.pool().limits().capacity / allowance.fund_divisor;
+    if (!may_overdraw_up_to(left_of_fund(user, fund), connection, refusal)) return std::nullopt;
+    return Overdrawn::FromFund;
 }
 
 }  // namespace buzon::broker

@@ -5,15 +5,17 @@
 // for a moment. Most of the pool is not held then, only claimed, so those who have little may have
 // a MiB of it.
 // Who calls is refused where others only have to wait, so calls may have more as long as few want
-// that: what a program holds with them is at most what all together have not overdrawn of a fund, a
-// 32nd of the bytes and an eighth of the replies. So the first program comes to hold half of the
-// fund, the second half of that, and there is always something left for the next.
+// that: from a fund of a 16th of the bytes and a quarter of the replies. A user gets half of what
+// other users have left of it, and a program holds, whatever it is, at most what the user's
+// programs have left of that: the first half of it, the next a quarter, and so on. Of bytes the MiB
+// is no part of it: who comes when all is gone has that.
 // Bound: not beyond seven eighths of the pool; what those have left who are gone may be three
 // quarters of it (AccountTree), so that the living find some. Source: DESIGN, section 5, "no
 // innocent peer is disconnected, refused or starved".
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "broker/quota/account.h"
 #include "broker/quota/resource.h"
@@ -22,8 +24,6 @@ namespace buzon::broker {
 
 /// Bytes of one program, whatever is guaranteed to it.
 inline constexpr std::uint64_t kLittleOnBus = std::uint64_t{1} << 20;
-/// As many awaited replies: the errors that may come in their place fill it.
-inline constexpr std::uint64_t kFewReplies = kLittleOnBus / 256;
 
 /// Whether so much more leaves enough of the pool to others.
 [[nodiscard]] bool is_room_for_overdraft(const Account& bus, std::uint64_t bytes);
@@ -35,7 +35,9 @@ inline constexpr std::uint64_t kFewReplies = kLittleOnBus / 256;
 
 /// Whether `connection` may have what it has been refused all the same. Never beyond a cap.
 [[nodiscard]] bool may_overdraw(const Account& connection, const QuotaRefusal& refusal);
-/// The same for a call that is answered with an error otherwise, and for its reply.
-[[nodiscard]] bool may_overdraw_for_call(const Account& connection, const QuotaRefusal& refusal);
+/// The same for a call that is answered with an error otherwise, and for its reply: how it is to be
+/// forced. Nothing: not at all.
+[[nodiscard]] std::optional<Overdrawn> overdraft_for_call(const Account& connection,
+                                                          const QuotaRefusal& refusal);
 
 }  // namespace buzon::broker

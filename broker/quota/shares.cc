@@ -99,10 +99,12 @@ std::optional<Share::Refused> Share::check(std::uint64_t amount) const {
     return Refused{&payer.in_the_way(claim), Reason::Share};
 }
 
-void Share::force(std::uint64_t amount) {
+void Share::force(std::uint64_t amount, Overdrawn overdrawn) {
     Share& payer = leaf();
-    if (!payer.may_claim(payer.step_for(payer.held_ + amount)))
+    if (!payer.may_claim(payer.step_for(payer.held_ + amount))) {
         payer.set_overdraft(payer.overdraft_ + amount);
+        if (overdrawn == Overdrawn::FromFund) payer.set_from_fund(payer.from_fund_ + amount);
+    }
     for (Share* share = this; share; share = share->parent_)
         share->held_ += amount;
     settle();
@@ -139,20 +141,24 @@ const Share& Share::in_the_way(Step claim) const {
 
 std::uint64_t Share::most() const {
     const Share& payer = leaf();
-    unsigned low = payer.claim_;
-    for (unsigned high = kTopStep; low < high;) {
-        const unsigned middle = (low + high + 1) / 2;
-        if (payer.may_claim(static_cast<Step>(middle))) {
-            low = middle;
-        } else {
-            high = middle - 1;
-        }
-    }
-    const auto most = add_up(payer.unclaimed(), pool_->scale_.top_of(static_cast<Step>(low)));
+    const auto claim = payer.highest_claim(payer.claim_, kTopStep);
+    const auto most = add_up(payer.unclaimed(), pool_->scale_.top_of(claim));
     auto room = most - std::min(most, payer.held_);
     for (const Share* share = this; share; share = share->parent_)
         room = std::min(room, share->cap_ - std::min(share->held_, share->cap_));
     return held_ + room;
+}
+
+Step Share::highest_claim(Step low, Step high) const {
+    while (low < high) {
+        const auto middle = static_cast<Step>((low + high + 1) / 2);
+        if (may_claim(middle)) {
+            low = middle;
+        } else {
+            high = static_cast<Step>(middle - 1);
+        }
+    }
+    return low;
 }
 
 // --- loans ------------------------------------------------------------------------------------
@@ -180,9 +186,27 @@ void Share::pay_back() {
     if (loan_ == 0) borrower().owes_loan_ = false;
 }
 
+/// As much of it as the others leave room for now. Mostly that is nothing more.
+void Share::claim_overdraft() {
+    if (overdraft_ == 0) return;
+    const Step now = step_for(held_);
+    const auto without = add_up(pocket(), loan_);
+    const Step all = pool_->scale_.step_of(held_ - std::min(held_, without));
+    if (now >= all || !may_claim(static_cast<Step>(now + 1))) return;
+    const Step claim = highest_claim(static_cast<Step>(now + 1), all);
+    const auto covered = add_up(without, pool_->scale_.top_of(claim));
+    set_overdraft(held_ - std::min(held_, covered));
+}
+
 void Share::set_overdraft(std::uint64_t overdraft) {
-    pool_->overdrawn_ += overdraft;
-    pool_->overdrawn_ -= std::exchange(overdraft_, overdraft);
+    overdraft_ = overdraft;
+    if (from_fund_ > overdraft) set_from_fund(overdraft);
+}
+
+void Share::set_from_fund(std::uint64_t amount) {
+    const std::uint64_t before = std::exchange(from_fund_, amount);
+    for (std::uint64_t* sum : {&pool_->drawn_from_fund_, &borrower().drawn_from_fund_})
+        *sum = *sum - before + amount;
 }
 
 // --- keeping claims and bounds ------------------------------------------------------------------
@@ -190,6 +214,7 @@ void Share::set_overdraft(std::uint64_t overdraft) {
 void Share::settle() {
     Share& payer = leaf();
     payer.pay_back();
+    payer.claim_overdraft();
     payer.set_claim(payer.step_for(payer.held_));
     for (Share* share = this; share; share = share->parent_)
         share->refresh();

@@ -106,8 +106,8 @@ public:
     [[nodiscard]] const ShareScale& scale() const { return scale_; }
     /// Only while all its leaves are retracted.
     void change(const PoolLimits& limits);
-    /// What has been forced upon the pool beyond all shares (Share::force).
-    [[nodiscard]] std::uint64_t overdrawn() const { return overdrawn_; }
+    /// What has been forced upon the pool beyond all shares, as Overdrawn::FromFund.
+    [[nodiscard]] std::uint64_t drawn_from_fund() const { return drawn_from_fund_; }
 
 private:
     friend class Share;
@@ -116,8 +116,11 @@ private:
     PoolLimits limits_;
     ShareScale scale_;
     std::uint64_t pockets_taken_ = 0;
-    std::uint64_t overdrawn_ = 0;
+    std::uint64_t drawn_from_fund_ = 0;
 };
+
+/// How an overdraft is bounded, which is not done here: FromFund is counted (overdraft.h).
+enum class Overdrawn : std::uint8_t { Otherwise, FromFund };
 
 /// What one account holds of one pool.
 class Share {
@@ -158,9 +161,10 @@ public:
     }
     /// What charge() would say.
     [[nodiscard]] std::optional<Refused> check(std::uint64_t amount) const;
-    /// Adds it unasked, beyond share and cap: for what has been checked otherwise. What exceeds the
-    /// share is left out of claims, so that the others keep theirs; it is paid back first.
-    void force(std::uint64_t amount);
+    /// Adds it unasked, beyond share and cap: for what has been checked otherwise. It is claimed as
+    /// far as the others let it; the rest is left out of claims, so that they keep theirs. That is
+    /// paid back first, or claimed with the next change of this leaf for which there is room.
+    void force(std::uint64_t amount, Overdrawn overdrawn = Overdrawn::Otherwise);
     /// Takes back what was added.
     void release(std::uint64_t amount) {
         bool is_below_floor = false;
@@ -182,6 +186,10 @@ public:
     /// Children that hold more than their pockets.
     [[nodiscard]] std::size_t sharers() const { return children_.size(); }
     [[nodiscard]] bool has_loan() const { return loan_ > 0; }
+    /// Of a leaf: what it holds beyond pocket, loan and claim.
+    [[nodiscard]] std::uint64_t overdraft() const { return overdraft_; }
+    /// Of one directly below the root: what those below it have from the fund.
+    [[nodiscard]] std::uint64_t drawn_from_fund() const { return drawn_from_fund_; }
     [[nodiscard]] bool has_pocket() const { return has_pocket_; }
     /// What a leaf could hold now, with all others as they are and without a loan.
     [[nodiscard]] std::uint64_t most() const;
@@ -199,7 +207,11 @@ private:
     [[nodiscard]] bool may_borrow(std::uint64_t amount) const;
     void borrow(std::uint64_t amount);
     void pay_back();
+    void claim_overdraft();
     void set_overdraft(std::uint64_t overdraft);
+    void set_from_fund(std::uint64_t amount);
+    /// What may_claim() allows, between `low`, which it does, and `high`.
+    [[nodiscard]] Step highest_claim(Step low, Step high) const;
     [[nodiscard]] const Share& in_the_way(Step claim) const;
     void take_back_below(const Share* end, std::uint64_t amount) {
         for (Share* share = this; share != end; share = share->parent_)
@@ -234,8 +246,9 @@ private:
     const Tiers* tiers_;
     std::uint64_t cap_ = kNoCap;
     std::uint64_t loan_ = 0;
-    std::uint64_t overdraft_ =
-        0;                        // forced upon the pool: nobody else's share becomes smaller by it
+    std::uint64_t overdraft_ = 0;  // forced upon the pool: nobody else's share is smaller by it
+    std::uint64_t from_fund_ = 0;  // of that
+    std::uint64_t drawn_from_fund_ = 0;
     std::vector<Step> children_;  // claims of children above 0, the largest first
     Step claim_ = 0;
     Role role_;

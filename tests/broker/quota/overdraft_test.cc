@@ -68,46 +68,86 @@ TEST_F(Overdraft, IsForThoseWhoHaveLittleUpToAMebibyte) {
     EXPECT_FALSE(may_overdraw(accounts_.front().account(), *refused)) << "it has much";
 }
 
-TEST_F(Overdraft, OfCallsIsWhatAllTogetherHaveLeftOfAFund) {
-    constexpr std::uint64_t kStep = 4096;
-    constexpr std::uint64_t kFund = kRoomy / 32;
-    AccountTree tree(limits(kRoomy));
-    const auto open = [&](std::int32_t pid) {
-        return *tree.open(UserId{1}, PrincipalKey(ProcessKey{.pid = pid, .start_time = 1}));
-    };
-    std::vector<OpenAccount> accounts;
-    std::vector<Charge> charges;
-    // Takes what shares allow, then as much more as may be overdrawn for calls.
-    const auto take_all = [&](std::int32_t pid, bool overdraws) {
-        accounts.push_back(open(pid));
+/// Takes what shares allow, then what may be overdrawn.
+class Taker {
+public:
+    enum class For : std::uint8_t { Calls, OneWayMessages };
+
+    explicit Taker(AccountTree& tree) : tree_(tree) {}
+    std::uint64_t take_all(std::uint32_t user, std::int32_t pid, For what) {
+        constexpr std::uint64_t kStep = 4096;
+        accounts_.push_back(
+            *tree_.open(UserId{user}, PrincipalKey(ProcessKey{.pid = pid, .start_time = 1})));
+        const Account& account = accounts_.back().account();
+        const auto& payer = accounts_.back().payer();
         while (true) {
-            auto taken = Charge::take(accounts.back().payer(), Resource::Bytes, kStep);
+            auto taken = Charge::take(payer, Resource::Bytes, kStep);
             if (taken) {
-                charges.push_back(std::move(*taken));
+                charges_.push_back(std::move(*taken));
                 continue;
             }
-            const Account& account = accounts.back().account();
-            if (!overdraws || !may_overdraw_for_call(account, taken.error()))
-                return account.held(Resource::Bytes);
-            EXPECT_EQ(may_overdraw(account, taken.error()),
-                      account.held(Resource::Bytes) + kStep <= kLittleOnBus);
-            charges.push_back(Charge::force(accounts.back().payer(), Resource::Bytes, kStep));
+            const bool is_little = may_overdraw(account, taken.error());
+            EXPECT_EQ(is_little, account.held(Resource::Bytes) + kStep <= kLittleOnBus);
+            auto overdrawn = overdraft_for_call(account, taken.error());
+            if (what == For::OneWayMessages && !is_little) overdrawn.reset();
+            if (!overdrawn) return account.held(Resource::Bytes);
+            EXPECT_EQ(*overdrawn == Overdrawn::Otherwise, is_little);
+            charges_.push_back(Charge::force(payer, Resource::Bytes, kStep, *overdrawn));
         }
-    };
+    }
+
+private:
+    AccountTree& tree_;
+    std::vector<OpenAccount> accounts_;
+    std::vector<Charge> charges_;
+};
+
+TEST_F(Overdraft, OfCallsIsHalfOfWhatAUsersProgramsHaveLeft) {
+    constexpr std::uint64_t kOfUser = kRoomy / 16 / 2;
+    AccountTree tree(limits(kRoomy));
+    Taker taker(tree);
     for (std::int32_t pid = 1; pid <= 60; ++pid)
-        take_all(pid, false);
-    const std::uint64_t shared = tree.bus().held(Resource::Bytes);
+        taker.take_all(1, pid, Taker::For::OneWayMessages);
+    const Share& pool = tree.bus().share(Resource::Bytes);
+    EXPECT_EQ(pool.pool().drawn_from_fund(), 0U) << "that is for calls";
     std::vector<std::uint64_t> held;
     for (std::int32_t pid = 100; pid < 104; ++pid)
-        held.push_back(take_all(pid, true));
-    EXPECT_GT(held[0], kFund / 2 - kStep);
-    EXPECT_LT(held[0], kFund * 6 / 10);
+        held.push_back(taker.take_all(1, pid, Taker::For::Calls));
+    EXPECT_GT(held[0], kOfUser * 45 / 100);
+    EXPECT_LT(held[0], kOfUser * 6 / 10);
     for (std::size_t i = 1; i < held.size(); ++i) {
         EXPECT_LT(held[i], held[i - 1] * 7 / 10) << i;
         EXPECT_GT(held[i], held[i - 1] * 4 / 10) << i;
     }
-    EXPECT_LT(tree.bus().held(Resource::Bytes), shared + kFund + held.size() * kLittleOnBus);
+    for (std::int32_t pid = 104; pid < 140; ++pid)
+        EXPECT_GE(taker.take_all(1, pid, Taker::For::Calls), kLittleOnBus - 4096);
+    EXPECT_LE(pool.pool().drawn_from_fund(), kOfUser);
+
+    for (std::int32_t pid = 1; pid <= 60; ++pid)
+        taker.take_all(2, pid, Taker::For::OneWayMessages);
+    EXPECT_GT(taker.take_all(2, 100, Taker::For::Calls), kOfUser / 8) << "another user has her own";
     EXPECT_EQ(tree.verify(), "");
+}
+
+/// What is forced upon a share and could be claimed by now would be given to others once more.
+TEST_F(Overdraft, OfThoseWhoHangUpLeavesWhatTheyHoldClaimed) {
+    OpenAccount other = open(2);
+    const auto most_of = [](const OpenAccount& account) {
+        return account.account().share(Resource::Bytes).most();
+    };
+    for (int round = 0; round < 20; ++round) {
+        OpenAccount hoarder = open(1);
+        const auto payer = hoarder.payer();
+        accounts_.push_back(open(1));  // so that the program stays
+        const std::uint64_t share = most_of(hoarder);
+        if (share > 0) charges_.push_back(*Charge::take(payer, Resource::Bytes, share));
+        charges_.push_back(Charge::force(payer, Resource::Bytes, 1));
+        const std::uint64_t left = most_of(other);
+        { const OpenAccount closed = std::move(hoarder); }
+        EXPECT_EQ(most_of(other), left) << round;
+        EXPECT_EQ(tree_.verify(), "");
+    }
+    EXPECT_LT(tree_.bus().held(Resource::Bytes), kCapacity);
 }
 
 TEST_F(Overdraft, EndsWhereThePoolIsNearlyFull) {
@@ -139,7 +179,7 @@ TEST_F(Overdraft, LetsRepliesBeAwaitedThoughOthersHoardTheBytes) {
     Holdings holdings(newcomer_.payer());
     EXPECT_FALSE(holdings.cover(Resource::PendingReplies, 2000));
     EXPECT_EQ(newcomer_.account().held(Resource::Bytes), 2000 * Holdings::kBytesPerError);
-    EXPECT_TRUE(holdings.cover(Resource::PendingReplies, 8000)) << "2 MB for their errors";
+    EXPECT_TRUE(holdings.cover(Resource::PendingReplies, 20'000)) << "5 MB for their errors";
     holdings.lower(Resource::PendingReplies, 0);
     EXPECT_EQ(newcomer_.account().held(Resource::Bytes), 0U);
 }
@@ -161,11 +201,12 @@ TEST_F(Overdraft, LetsManyConnectionsOfAProgramAwaitThousandsEach) {
         for (auto& holdings : all)
             ASSERT_FALSE(holdings.cover(Resource::PendingReplies, count)) << count;
     }
-    EXPECT_GT(tree.bus().share(Resource::PendingReplies).pool().overdrawn(), 0U);
+    const SharePool& pool = tree.bus().share(Resource::PendingReplies).pool();
+    EXPECT_GT(pool.drawn_from_fund(), 0U);
     for (auto& holdings : all)
         holdings.lower(Resource::PendingReplies, 0);
     EXPECT_EQ(tree.bus().held(Resource::PendingReplies), 0U);
-    EXPECT_EQ(tree.bus().share(Resource::PendingReplies).pool().overdrawn(), 0U);
+    EXPECT_EQ(pool.drawn_from_fund(), 0U);
 }
 
 TEST_F(Overdraft, PaysForAMessageThatWaits) {

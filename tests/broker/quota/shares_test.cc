@@ -134,25 +134,50 @@ TEST(Share, NamesTheLevelAtWhichOthersHoldTooMuch) {
     sibling.release(sibling.held());
 }
 
-TEST(Share, WhatIsForcedBeyondItIsKnownToThePoolAndPaidBackFirst) {
+TEST(Share, WhatIsForcedBeyondItIsCountedAndPaidBackFirst) {
     Tree tree(kPlain);
-    auto& greedy = tree.add_lone_connection().share;
+    auto& greedy = tree.add_lone_connection();
+    auto& other = tree.add_lone_connection();
+    ASSERT_TRUE(is_allowed(greedy.share.charge(greedy.share.most())));
+    ASSERT_TRUE(is_allowed(other.share.charge(other.share.most())));
+    const auto paid = other.share.held();
+    const auto& user = other.parent->parent->share;
+    other.share.force(3000, Overdrawn::FromFund);
+    other.share.force(200);
+    greedy.share.force(500, Overdrawn::FromFund);
+    EXPECT_EQ(other.share.overdraft(), 3200U);
+    EXPECT_EQ(user.drawn_from_fund(), 3000U);
+    EXPECT_EQ(tree.pool().drawn_from_fund(), 3500U);
+    other.share.release(1200);
+    EXPECT_EQ(other.share.held(), paid + 2000);
+    EXPECT_EQ(user.drawn_from_fund(), 2000U);
+    EXPECT_FALSE(is_allowed(other.share.charge(1))) << "while something is overdrawn";
+    other.share.release(2000);
+    EXPECT_EQ(other.share.overdraft(), 0U);
+    greedy.share.release(500);
+    EXPECT_EQ(tree.pool().drawn_from_fund(), 0U);
+    other.share.release(other.share.held());
+    greedy.share.release(greedy.share.held());
+}
+
+TEST(Share, ClaimsOfWhatIsForcedAllThatOthersLeave) {
+    Tree tree(kPlain);
+    auto& share = tree.add_lone_connection().share;
     auto& other = tree.add_lone_connection().share;
-    ASSERT_TRUE(is_allowed(greedy.charge(greedy.most())));
+    const auto most = share.most();
+    share.force(most + 1000);
+    EXPECT_EQ(share.overdraft(), 1000U);
+    share.release(most + 1000);
+
     ASSERT_TRUE(is_allowed(other.charge(other.most())));
-    const auto paid = other.held();
-    other.force(3000);
-    greedy.force(500);
-    EXPECT_EQ(tree.pool().overdrawn(), 3500U);
-    other.release(1000);
-    EXPECT_EQ(tree.pool().overdrawn(), 2500U);
-    EXPECT_EQ(other.held(), paid + 2000);
-    EXPECT_FALSE(is_allowed(other.charge(1))) << "while something is overdrawn";
-    other.release(2000);
-    greedy.release(500);
-    EXPECT_EQ(tree.pool().overdrawn(), 0U);
+    share.force(most);
+    const auto beside_other = share.overdraft();
+    EXPECT_GT(beside_other, 0U);
+    EXPECT_EQ(other.most(), other.held()) << "nothing of its share is lost";
     other.release(other.held());
-    greedy.release(greedy.held());
+    share.release(1);
+    EXPECT_EQ(share.overdraft(), 0U) << "there is room for it by now";
+    share.release(share.held());
 }
 
 TEST(Share, PocketIsThereWhateverOthersHold) {
