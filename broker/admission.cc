@@ -98,38 +98,53 @@ const Account* principal_of(const Peer& peer) {
     return peer.account().account().parent();
 }
 
+/// Whether one who has hung up may leave that, beyond his account if need be. Of very many who do
+/// each would leave what its socket held, which may be megabytes: so only while half of all is
+/// free.
+bool may_leave(const bus::OutgoingMessage& message, const Peer& sender) {
+    if (!sender.has_hung_up()) return true;
+    if (has_room_on_bus(sender, message.size())) return true;
+    const Account& bus = *principal_of(sender)->parent()->parent();
+    const std::uint64_t capacity = bus.share(Resource::Bytes).pool().limits().capacity;
+    return bus.held(Resource::Bytes) + message.size() <= capacity / 2;
+}
+
 /// Whether one who reads gets an answer for which his program has no room on the bus: that may be
 /// used up by what others do not read. So a program that holds little can look at a flooded bus.
 bool may_exceed_account(const bus::OutgoingMessage& message, const Peer& receiver) {
     if (receiver.port().is_socket_full() || message.descriptor_count() > 0) return false;
-    if (message.size() <= kMostForThoseWhoRead) return true;
+    if (message.size() <= kMostBeyondAccount) return true;
     const Account& program = *principal_of(receiver);
-    return message.size() <= kMostForThoseWithLittle &&
-           program.held(Resource::Bytes) <= kLittleOnBus &&
-           is_room_for_overdraft(*program.parent()->parent(), message.size());
+    if (!is_room_for_overdraft(*program.parent()->parent(), message.size())) return false;
+    return message.size() <= kMostForThoseWhoRead ||
+           (message.size() <= kMostForThoseWithLittle &&
+            program.held(Resource::Bytes) <= kLittleOnBus);
 }
 
 /// Queues a message all the same where only the account of who pays is used up, if he has little on
-/// the bus, or if it is a reply for one who reads; and a short reply in any case, as the error in
-/// its place would be.
+/// the bus; and a short reply in any case, as the error in its place would be.
 bool queue_beyond_account(const bus::OutgoingMessage& message,
                           Peer& receiver,
                           const Peer& payer,
                           const NoRoom& refused,
                           MessageUse use) {
-    const bool is_reply = use == MessageUse::Reply;
-    if (is_reply && is_within_reserve(message)) {
+    if (use == MessageUse::Reply && is_within_reserve(message)) {
         receiver.port().push(message, payer.in_flight());
         return true;
     }
     if (refused.exhausted != Exhausted::SenderAccount) return false;
     const Account& account = payer.account().account();
-    if (const auto overdrawn = overdraft_for(message, account, refused.refusal, use)) {
-        receiver.port().push(message, payer.in_flight(), *overdrawn);
-        return true;
-    }
-    if (!is_reply || !may_exceed_account(message, receiver)) return false;
-    receiver.port().push(message, payer.in_flight());
+    const auto overdrawn = overdraft_for(message, account, refused.refusal, use);
+    if (!overdrawn) return false;
+    receiver.port().push(message, payer.in_flight(), *overdrawn);
+    return true;
+}
+
+/// The same for a longer reply to one who reads.
+bool queue_for_reader(const bus::OutgoingMessage& message, Peer& receiver, const NoRoom& refused) {
+    if (refused.exhausted != Exhausted::SenderAccount || !may_exceed_account(message, receiver))
+        return false;
+    receiver.port().push(message, receiver.in_flight());
     return true;
 }
 
@@ -164,6 +179,8 @@ Admitted Admission::to_one(const bus::OutgoingMessage& message,
             return Admitted::Queued;
         if (!queued && !receiver.port().empty()) queued = offer_again(message, receiver, payer);
         if (queued) return Admitted::Queued;
+        if (use == MessageUse::Reply && queue_for_reader(message, receiver, queued.error()))
+            return Admitted::Queued;
         admitted = resolve(message, sender, receiver,
                            {.use = use,
                             .exhausted = queued.error().exhausted,
@@ -392,8 +409,8 @@ Admitted Admission::resolve(const bus::OutgoingMessage& message,
 
 /// In a circle of those who wait for each other a message goes through beyond its share, so that
 /// the rest of a burst is no deadlock; and that of one who is gone, who sends no more, as far as
-/// the queue has room; but not copies of what it has left in its socket for a thousand others, when
-/// its program may have no more on the bus.
+/// the queue has room and may_leave(); but not copies of what it has left in its socket for a
+/// thousand others, when its program may have no more on the bus.
 Admitted Admission::hold(const bus::OutgoingMessage& message,
                          Peer& sender,
                          Peer& receiver,
@@ -403,11 +420,13 @@ Admitted Admission::hold(const bus::OutgoingMessage& message,
     const bool is_room_in_queue = port.queued_bytes() + message.size() <= port.limits().bytes;
     const bool is_multiplied = author == Author::Peer && lack.use == MessageUse::Broadcast &&
                                lack.of == Exhausted::SenderAccount;
-    if (!sender.has_hung_up() || !is_room_in_queue || is_multiplied) {
-        const auto reading = stop(sender, receiver, Room::of(message), lack);
+    const bool is_affordable = may_leave(message, sender);
+    if (!sender.has_hung_up() || !is_room_in_queue || is_multiplied || !is_affordable) {
+        const Exhausted exhausted = is_affordable ? lack.of : Exhausted::SenderAccount;
+        const auto reading = stop(sender, receiver, Room::of(message), {exhausted, lack.use});
         if (reading == Throttle::Reading::Stopped && author == Author::Peer) return Admitted::Held;
         // It has been said, so nothing waits but what comes next.
-        if (reading == Throttle::Reading::Stopped && lack.of == Exhausted::SenderAccount)
+        if (reading == Throttle::Reading::Stopped && exhausted == Exhausted::SenderAccount)
             throttle_.ask_again_soon(sender);
     }
     receiver.port().push(message, sender.in_flight());

@@ -169,9 +169,15 @@ private:
         Peer* peer;
         std::uint64_t bytes;
     };
-    [[nodiscard]] std::vector<Stuck> stuck_with_messages_of(const Peer& sender,
-                                                            Search search) const;
-    [[nodiscard]] static bool is_much_of(const std::vector<Stuck>& stuck, const Peer& sender);
+    /// Those who have something of a sender, or of its program. A stopped process with one message
+    /// of it is not ended in vain while others have the rest, who take something now and then.
+    struct Holders {
+        std::vector<Stuck> stuck;
+        std::uint64_t bytes_of_stuck = 0;
+        std::uint64_t bytes = 0;  // of all, stuck or not
+    };
+    [[nodiscard]] Holders holders_of(const Peer& sender, Search search) const;
+    void end_who_keeps_the_loan(const Peer& sender);
     [[nodiscard]] std::vector<Peer*> to_blame(const std::vector<Stuck>& all) const;
     [[nodiscard]] static std::vector<Peer*> with_largest_queue(const std::vector<Stuck>& all);
     [[nodiscard]] bool is_stuck(const Peer& receiver) const;

@@ -128,20 +128,30 @@ void Throttle::end_those_without_motion() {
 bool Throttle::end_who_keeps_waiting(PeerId id, Search search) {
     const Peer* const sender = state_.peers.find(id);
     if (!sender) return false;
-    const std::vector<Stuck> stuck = stuck_with_messages_of(*sender, search);
-    if (search == Search::Program && !is_much_of(stuck, *sender)) return true;
-    for (Peer* const peer : to_blame(stuck))
-        end(*peer, "others wait for room on the bus");
+    const Holders holders = holders_of(*sender, search);
+    if (search == Search::Program && holders.bytes == 0) {
+        end_who_keeps_the_loan(*sender);
+    } else if (search == Search::Sender || holders.bytes_of_stuck >= holders.bytes / 4) {
+        for (Peer* const peer : to_blame(holders.stuck))
+            end(*peer, "others wait for room on the bus");
+    }
     return true;
 }
 
-/// Whether it is they who keep the sender's program from having more. If others do, who take
-/// something now and then, a stopped process with one message of it would be ended in vain.
-bool Throttle::is_much_of(const std::vector<Stuck>& stuck, const Peer& sender) {
-    std::uint64_t bytes = 0;
-    for (const Stuck& each : stuck)
-        bytes += each.bytes;
-    return bytes >= sender.account().account().parent()->held(Resource::Bytes) / 4;
+/// Who has nothing in any queue may need what is lent to one program of a user at a time
+/// (quota/shares.h), for a message longer than its share.
+void Throttle::end_who_keeps_the_loan(const Peer& sender) {
+    const auto user_of = [](const Peer& peer) {
+        return peer.account().account().parent()->parent();
+    };
+    const Peer* borrower = nullptr;
+    state_.peers.for_each_active([&](const Peer& peer) {
+        const bool has_loan = peer.account().account().share(Resource::Bytes).has_loan();
+        if (has_loan && user_of(peer) == user_of(sender)) borrower = &peer;
+    });
+    if (!borrower || borrower == &sender) return;
+    for (Peer* const peer : to_blame(holders_of(*borrower, Search::Program).stuck))
+        end(*peer, "others wait for room on the bus");
 }
 
 bool Throttle::waits_without_motion(PeerId sender) const {
@@ -153,17 +163,19 @@ bool Throttle::waits_without_motion(PeerId sender) const {
 }
 
 /// Looks at all peers, so it is done for few at a time.
-std::vector<Throttle::Stuck> Throttle::stuck_with_messages_of(const Peer& sender,
-                                                              Search search) const {
-    std::vector<Stuck> all;
+Throttle::Holders Throttle::holders_of(const Peer& sender, Search search) const {
+    Holders holders;
     state_.peers.for_each_active([&](Peer& peer) {
-        if (peer.is_ending() || !is_stuck(peer)) return;
+        if (peer.is_ending()) return;
         const std::uint64_t bytes = search == Search::Program
                                         ? peer.port().bytes_of(*sender.account().account().parent())
                                         : peer.port().bytes_of(*sender.in_flight());
-        if (bytes > 0) all.push_back({&peer, bytes});
+        holders.bytes += bytes;
+        if (bytes == 0 || !is_stuck(peer)) return;
+        holders.bytes_of_stuck += bytes;
+        holders.stuck.push_back({&peer, bytes});
     });
-    return all;
+    return holders;
 }
 
 /// The program that has most, so that a stopped process to which little has been sent lives on; and

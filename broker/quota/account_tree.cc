@@ -222,40 +222,47 @@ void AccountTree::hand_over_payers(Account& from, Account& estate) {
 }
 
 /// What a program has left that had little may be an overdraft of the estate, too: else thousands
-/// that have come and gone would keep their places.
-bool AccountTree::take_over(Account& estate, Resource resource, std::uint64_t amount) {
+/// that have come and gone would keep their places. Nothing is lent for it.
+bool AccountTree::take_over(Account& estate, Resource resource, const Holding& holding) {
     Share& share = estate.share(resource);
-    const auto refused = share.charge(amount);
-    if (!refused) return true;
+    const auto refused = share.charge(holding.amount);
+    if (!refused && !share.has_loan()) return true;
+    if (!refused) share.release(holding.amount);
     const std::uint64_t capacity = share.pool().limits().capacity;
-    const bool is_little = resource == Resource::Bytes && amount <= kLittleOnBus &&
-                           bus_->held(resource) + amount <= capacity - capacity / 4;
-    if (!is_little || refused->reason == Share::Reason::Cap) return false;
-    share.force(amount);
+    const bool is_little = resource == Resource::Bytes && holding.amount <= kLittleOnBus &&
+                           bus_->held(resource) + holding.amount <= capacity - capacity / 4;
+    if (!is_little || (refused && refused->reason == Share::Reason::Cap)) return false;
+    force(share, holding);
     return true;
+}
+
+void AccountTree::force(Share& share, const Holding& holding) {
+    share.force(holding.amount - holding.from_fund);
+    if (holding.from_fund > 0) share.force(holding.from_fund, Overdrawn::FromFund);
 }
 
 /// All or nothing. What a loan covers would be nobody's any more, so it stays.
 bool AccountTree::move_holdings(Account& from, Account& to) {
     constexpr auto kMovable = static_cast<std::size_t>(Resource::Connections);
-    std::array<std::uint64_t, kMovable> amounts{};
+    std::array<Holding, kMovable> holdings{};
     for (std::size_t i = 0; i < kMovable; ++i) {
-        if (from.shares_[i].has_loan()) return false;
-        amounts[i] = from.shares_[i].held();
+        const Share& share = from.shares_[i];
+        if (share.has_loan()) return false;
+        holdings[i] = {.amount = share.held(), .from_fund = share.from_fund()};
     }
     for (std::size_t i = 0; i < kMovable; ++i)
-        from.shares_[i].release(amounts[i]);
+        from.shares_[i].release(holdings[i].amount);
 
     std::size_t moved = 0;
-    while (moved < kMovable && take_over(to, static_cast<Resource>(moved), amounts[moved]))
+    while (moved < kMovable && take_over(to, static_cast<Resource>(moved), holdings[moved]))
         ++moved;
     if (moved == kMovable) return true;
     while (moved > 0) {
         --moved;
-        to.shares_[moved].release(amounts[moved]);
+        to.shares_[moved].release(holdings[moved].amount);
     }
     for (std::size_t i = 0; i < kMovable; ++i)
-        from.shares_[i].force(amounts[i]);
+        force(from.shares_[i], holdings[i]);
     return false;
 }
 

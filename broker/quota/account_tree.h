@@ -144,7 +144,12 @@ private:
     /// False: it stays where it is. Else `from` exists no more.
     bool move_to_estate(Account& from, Account& owner);
     void hand_over_payers(Account& from, Account& estate);
-    [[nodiscard]] bool take_over(Account& estate, Resource resource, std::uint64_t amount);
+    struct Holding {
+        std::uint64_t amount = 0;
+        std::uint64_t from_fund = 0;  // of that, overdrawn
+    };
+    [[nodiscard]] bool take_over(Account& estate, Resource resource, const Holding& holding);
+    static void force(Share& share, const Holding& holding);
     [[nodiscard]] bool move_holdings(Account& from, Account& to);
     void drop_estate_if_unused(Account& owner);
 

@@ -164,10 +164,11 @@ Step Share::highest_claim(Step low, Step high) const {
 // --- loans ------------------------------------------------------------------------------------
 
 bool Share::may_borrow(std::uint64_t amount) const {
-    const bool holds_nothing = claim_ == 0 && loan_ == 0;
+    const bool claims_nothing = claim_ == 0 && loan_ == 0;
     const bool is_first = !parent_ || parent_->role_ == Role::Root || parent_->claim_ == 0;
-    return holds_nothing && is_first && !borrower().owes_loan_ &&
-           amount <= pool_->limits_.largest_loan;
+    // What is overdrawn would be lent, too.
+    return claims_nothing && is_first && !borrower().owes_loan_ &&
+           add_up(amount, overdraft_) <= pool_->limits_.largest_loan;
 }
 
 void Share::borrow(std::uint64_t amount) {

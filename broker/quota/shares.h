@@ -188,6 +188,8 @@ public:
     [[nodiscard]] bool has_loan() const { return loan_ > 0; }
     /// Of a leaf: what it holds beyond pocket, loan and claim.
     [[nodiscard]] std::uint64_t overdraft() const { return overdraft_; }
+    /// Of that.
+    [[nodiscard]] std::uint64_t from_fund() const { return from_fund_; }
     /// Of one directly below the root: what those below it have from the fund.
     [[nodiscard]] std::uint64_t drawn_from_fund() const { return drawn_from_fund_; }
     [[nodiscard]] bool has_pocket() const { return has_pocket_; }

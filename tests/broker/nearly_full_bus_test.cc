@@ -162,6 +162,75 @@ TEST_F(NearlyFullBus, EndsNobodyForTheLittleThatHeHasOfAProgramThatWaits) {
     EXPECT_NE(bus_.state().peers.find(stopped.name()), nullptr);
 }
 
+TEST_F(NearlyFullBus, EndsWhoKeepsAProgramWaitingThoughMostOfWhatThatHasIsForReplies) {
+    RawClient waiting = on_bus(newcomer_), stalled = RawClient::on(bus_);
+    fill();
+    let_go(16);
+    for (int i = 0; i < 3400; ++i) {
+        waiting.call_peer(owner_.name());
+        bus_.settle();
+        owner_.take_all();
+    }
+    const PeerId sender = bus_.state().peers.find(waiting.name())->id();
+    const Throttle& throttle = bus_.broker().throttle();
+    for (int i = 0; i < 40 && !throttle.held_since(sender); ++i) {
+        waiting.call_peer(stalled.name(), std::string(20'000, 'x'), bus::kFlagNoReplyExpected);
+        bus_.settle();
+    }
+    ASSERT_TRUE(throttle.held_since(sender));
+    const Account& program = *bus_.state().peers.find(waiting.name())->account().account().parent();
+    ASSERT_LT(bus_.state().peers.find(stalled.name())->port().bytes_of(program),
+              program.held(Resource::Bytes) / 4);
+    bus_.advance(std::chrono::seconds(30));
+    EXPECT_EQ(bus_.state().peers.find(stalled.name()), nullptr);
+    EXPECT_FALSE(throttle.held_since(sender));
+}
+
+TEST_F(NearlyFullBus, HoldsNoMoreThanItMayHoweverManyHangUpWithFullSockets) {
+    constexpr int kMany = 100;
+    RawClient stays = on_bus(newcomer_), deaf = RawClient::on(bus_);
+    for (int i = 0; i < kMany; ++i) {
+        RawClient leaver = on_bus(newcomer_);
+        // More than its socket takes, so that the rest comes when it has gone.
+        for (int j = 0; j < 2; ++j) {
+            const auto message = leaver.make({.type = bus::MessageType::MethodCall,
+                                              .flags = bus::kFlagNoReplyExpected,
+                                              .path = "/",
+                                              .interface = "a.b",
+                                              .member = "M",
+                                              .destination = deaf.name(),
+                                              .signature = "s"},
+                                             std::string(kMessage, 'x'));
+            leaver.send(message);
+        }
+    }
+    bus_.settle();
+    EXPECT_LE(held(), kCapacity);
+}
+
+TEST_F(NearlyFullBus, GivesALongReplyToOneWhoReadsOnlyWhileThereIsSomeLeftForOthers) {
+    constexpr std::size_t kLong = 60'000;
+    RawClient caller = on_bus(programs_[0]);
+    std::vector<std::uint32_t> calls;
+    for (int i = 0; i < 2; ++i)
+        calls.push_back(caller.call_peer(owner_.name()));
+    bus_.settle();
+    owner_.take_all();
+    const auto reply = [&](std::uint32_t call) {
+        owner_.send_message({.type = bus::MessageType::MethodReturn,
+                             .reply_serial = call,
+                             .destination = caller.name(),
+                             .signature = "s"},
+                            std::string(kLong, 'x'));
+        return caller.next_reply();
+    };
+    fill();
+    fill(5000);
+    EXPECT_EQ(reply(calls[0]).error_name, bus::error_name::kLimitsExceeded);
+    let_go(hoarders_.size() / 2);
+    EXPECT_EQ(reply(calls[1]).text().size(), kLong);
+}
+
 TEST_F(NearlyFullBus, AnswersNoLongerThanThatLeavesSomeToOthers) {
     constexpr int kNames = 700;  // 140 KB
     for (int i = 0; i < kNames; ++i) {

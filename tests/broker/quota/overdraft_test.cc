@@ -96,6 +96,9 @@ public:
         }
     }
 
+    /// Its charges stay.
+    void close_last() { accounts_.pop_back(); }
+
 private:
     AccountTree& tree_;
     std::vector<OpenAccount> accounts_;
@@ -126,6 +129,21 @@ TEST_F(Overdraft, OfCallsIsHalfOfWhatAUsersProgramsHaveLeft) {
     for (std::int32_t pid = 1; pid <= 60; ++pid)
         taker.take_all(2, pid, Taker::For::OneWayMessages);
     EXPECT_GT(taker.take_all(2, 100, Taker::For::Calls), kOfUser / 8) << "another user has her own";
+    EXPECT_EQ(tree.verify(), "");
+}
+
+TEST_F(Overdraft, OfCallsIsStillFromTheFundWhenTheCallerHasHungUp) {
+    AccountTree tree(limits(kRoomy));
+    Taker taker(tree);
+    for (std::int32_t pid = 1; pid <= 60; ++pid)
+        taker.take_all(1, pid, Taker::For::OneWayMessages);
+    const auto drawn = [&] { return tree.bus().share(Resource::Bytes).pool().drawn_from_fund(); };
+    taker.take_all(1, 100, Taker::For::Calls);
+    const std::uint64_t of_first = drawn();
+    ASSERT_GT(of_first, 0U);
+    taker.close_last();
+    EXPECT_EQ(drawn(), of_first);
+    EXPECT_LT(taker.take_all(1, 101, Taker::For::Calls), of_first * 7 / 10);
     EXPECT_EQ(tree.verify(), "");
 }
 
