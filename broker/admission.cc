@@ -101,9 +101,10 @@ const Account* principal_of(const Peer& peer) {
 /// Whether one who has hung up may leave that, beyond his account if need be. Of very many who do
 /// each would leave what its socket held, which may be megabytes: so only while half of all is
 /// free.
+/// With overdrafts, as Throttle asks: what has room there must have it here.
 bool may_leave(const bus::OutgoingMessage& message, const Peer& sender) {
-    if (!sender.has_hung_up()) return true;
-    if (has_room_on_bus(sender, message.size())) return true;
+    if (sender.in_flight()->has_room_for(message.size(), message.descriptor_count(), true))
+        return true;
     const Account& bus = *principal_of(sender)->parent()->parent();
     const std::uint64_t capacity = bus.share(Resource::Bytes).pool().limits().capacity;
     return bus.held(Resource::Bytes) + message.size() <= capacity / 2;
@@ -420,9 +421,9 @@ Admitted Admission::hold(const bus::OutgoingMessage& message,
     const bool is_room_in_queue = port.queued_bytes() + message.size() <= port.limits().bytes;
     const bool is_multiplied = author == Author::Peer && lack.use == MessageUse::Broadcast &&
                                lack.of == Exhausted::SenderAccount;
-    const bool is_affordable = may_leave(message, sender);
-    if (!sender.has_hung_up() || !is_room_in_queue || is_multiplied || !is_affordable) {
-        const Exhausted exhausted = is_affordable ? lack.of : Exhausted::SenderAccount;
+    const bool is_left_over = sender.has_hung_up() && is_room_in_queue && !is_multiplied;
+    if (!is_left_over || !may_leave(message, sender)) {
+        const Exhausted exhausted = is_left_over ? Exhausted::SenderAccount : lack.of;
         const auto reading = stop(sender, receiver, Room::of(message), {exhausted, lack.use});
         if (reading == Throttle::Reading::Stopped && author == Author::Peer) return Admitted::Held;
         // It has been said, so nothing waits but what comes next.

@@ -228,6 +228,13 @@ void Broker::on_hang_up(Peer& peer) {
     remove(peer);
 }
 
+void Broker::on_hidden(Peer& peer) {
+    while (!departures_.answer_for(peer, std::numeric_limits<std::size_t>::max())) {
+    }
+    throttle_.forget(peer);
+    peer.go_on_reading();
+}
+
 /// Ends a peer. It is unfindable at once.
 void Broker::remove(Peer& peer) {
     const bool was_active = peer.is_active();

@@ -135,10 +135,7 @@ private:
     void report_match_rules(Peer& caller, std::uint32_t serial) override {
         match_report_.ask(caller, serial);
     }
-    void answer_for(Peer& callee) override {
-        while (!departures_.answer_for(callee, std::numeric_limits<std::size_t>::max())) {
-        }
-    }
+    void on_hidden(Peer& peer) override;
 
     /// A connection whose turn has come.
     void enter(Arrival arrival);

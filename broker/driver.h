@@ -36,8 +36,9 @@ public:
     virtual void on_connection_completed() = 0;
     /// Answers GetAllMatchRules, now or later; no further call of the caller comes before that.
     virtual void report_match_rules(Peer& caller, std::uint32_t serial) = 0;
-    /// `callee` will not answer any more; its callers get NoReply.
-    virtual void answer_for(Peer& callee) = 0;
+    /// `peer` has been hidden: who waits for an answer of it gets NoReply, who waits for room in
+    /// its queue goes on, and it waits for nobody.
+    virtual void on_hidden(Peer& peer) = 0;
 
 protected:
     ~DriverHost() = default;

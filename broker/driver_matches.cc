@@ -130,8 +130,8 @@ Driver::Outcome Driver::become_monitor(DriverCall& call) {
         name_signals_.announce(change, &monitor);
     for (const auto resource : {Resource::Names, Resource::PendingReplies})
         monitor.holdings().lower(resource, 0);
-    host_.answer_for(monitor);
     state_.peers.hide(monitor);
+    host_.on_hidden(monitor);
     for (const MatchRule& rule : *rules)
         state_.monitor_matches.add(monitor.id(), rule);
     monitor.holdings().lower(Resource::MatchRules, state_.monitor_matches.weight_of(monitor.id()));

@@ -148,6 +148,8 @@ public:
     void end_wait_for_answer() { input_.open(PeerInput::Gate::Answer); }
     /// The other side is gone; what it sent before is still routed.
     [[nodiscard]] bool has_hung_up() const { return input_.has_hung_up(); }
+    /// Only if it has.
+    [[nodiscard]] bus::TimePoint hung_up_at() const { return input_.hung_up_at(); }
     /// Ends it when its turn comes; until then it is found, and gets nothing more.
     void end_later(std::string reason) { input_.end_later(std::move(reason)); }
     [[nodiscard]] bool is_ending() const { return input_.is_ending(); }

@@ -58,6 +58,7 @@ void PeerInput::on_readable() {
 
 void PeerInput::on_hang_up() {
     hung_up_ = true;
+    hung_up_at_ = environment_.loop.now();
     readable_ = true;
     open(Gate::InFlight);
     if (!stopped_ && is_open()) environment_.turns.wait(*this);
@@ -126,7 +127,10 @@ bool PeerInput::has_work() const {
 }
 
 void PeerInput::read() {
+    const std::size_t before = buffer_.large_bytes();
     const auto status = buffer_.fill(socket_, stream_limits());
+    // Other messages are paid for when they are taken; one like this may never come whole.
+    turn_cost_ += buffer_.large_bytes() - std::min(before, buffer_.large_bytes());
     if (!status || *status == bus::ReadStatus::EndOfStream) {
         turn_cost_ += kCostOfEnd;
         owner_.on_hang_up();

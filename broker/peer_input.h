@@ -89,6 +89,7 @@ public:
         return (closed_gates_ & static_cast<std::uint8_t>(gate)) != 0;
     }
     [[nodiscard]] bool has_hung_up() const { return hung_up_; }
+    [[nodiscard]] bus::TimePoint hung_up_at() const { return hung_up_at_; }
     /// Charged for a message that has come in part, if there is one.
     [[nodiscard]] std::uint64_t unfinished_bytes() const {
         return buffer_.is_mid_message() || long_message_ ? reserved_.amount() : 0;
@@ -160,6 +161,7 @@ private:
     bool readable_ = false;     // the socket has something
     bool has_backlog_ = false;  // the buffer has messages that the last turn did not get to
     bool hung_up_ = false;
+    bus::TimePoint hung_up_at_{};
     bool stopped_ = false;
 };
 

@@ -129,16 +129,18 @@ bool Throttle::end_who_keeps_waiting(PeerId id, Search search) {
     const Peer* const sender = state_.peers.find(id);
     if (!sender) return false;
     const Holders holders = holders_of(*sender, search);
-    if (search == Search::Program && holders.bytes == 0) {
+    // Whose end gives back next to nothing of that, or of what is wanted, is not ended in vain.
+    const std::uint64_t much = std::max(holders.bytes, held_.at(id).wanted.bytes);
+    if (search == Search::Program && holders.bytes_of_stuck < much / 4) {
         end_who_keeps_the_loan(*sender);
-    } else if (search == Search::Sender || holders.bytes_of_stuck >= holders.bytes / 4) {
+    } else {
         for (Peer* const peer : to_blame(holders.stuck))
             end(*peer, "others wait for room on the bus");
     }
     return true;
 }
 
-/// Who has nothing in any queue may need what is lent to one program of a user at a time
+/// Who has little in any queue may need what is lent to one program of a user at a time
 /// (quota/shares.h), for a message longer than its share.
 void Throttle::end_who_keeps_the_loan(const Peer& sender) {
     const auto user_of = [](const Peer& peer) {
@@ -214,11 +216,14 @@ void Throttle::end_the_dead(const std::vector<PeerId>& senders) {
         const auto record = held_.find(id);
         Peer* const peer = state_.peers.find(id);
         if (record == held_.end() || !peer || !peer->has_hung_up()) continue;
-        if (state_.loop.now() - record->second.since < timeout) continue;
+        if (state_.loop.now() - peer->hung_up_at() < timeout) continue;
         peer->end_later(
-            fmt::format("it has hung up, and for {} ms there has been no room "
-                        "for what it had sent (stuck_timeout={}ms)",
-                        timeout.count(), timeout.count()));
+            fmt::format("it hung up {} ms ago, and there is no room for all that it had sent "
+                        "(stuck_timeout={}ms)",
+                        std::chrono::duration_cast<std::chrono::milliseconds>(state_.loop.now() -
+                                                                              peer->hung_up_at())
+                            .count(),
+                        timeout.count()));
     }
 }
 

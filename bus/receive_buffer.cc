@@ -20,6 +20,8 @@ namespace {
 constexpr std::size_t kControlBytes = CMSG_SPACE(kMaxDescriptorsPerMessage * sizeof(int));
 // What a message that has only been announced is given at once. Later as much again as has arrived.
 constexpr std::size_t kFirstLargeBytes = std::size_t{2} << 20;
+// A socket may hold 8 MB, and to copy that takes some milliseconds.
+constexpr std::size_t kMostOfLargeAtOnce = std::size_t{256} << 10;
 
 }  // namespace
 
@@ -34,6 +36,7 @@ Result<ReadStatus, int> ReceiveBuffer::fill(int fd, const StreamLimits& limits) 
     std::size_t room = 0;  // for the large message
     if (large_) {
         room = std::min(large_->total, large_->block->capacity()) - large_->have;
+        room = std::min(room, kMostOfLargeAtOnce);
         parts[used++] = {large_->block->data() + large_->have, room};
     }
     if (!large_ || large_->have + room == large_->total)

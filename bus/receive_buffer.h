@@ -129,6 +129,8 @@ public:
     [[nodiscard]] bool admit_large();
     /// What has come of a message in part; of a large one only while it is not admitted.
     [[nodiscard]] std::size_t unadmitted_bytes() const;
+    /// What has come of a large message, admitted or not, that has not come whole.
+    [[nodiscard]] std::size_t large_bytes() const { return large_ ? large_->have : 0; }
 
     /// Ends the use of the arena: what is left over is put aside. Undone by unpark(). Of that, as
     /// much as somebody has `paid` for does not count.

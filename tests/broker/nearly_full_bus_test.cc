@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,8 @@ constexpr std::size_t kMessage = 100'000;
 /// Programs that begin long messages, as many as they may have each.
 class NearlyFullBus : public testing::Test {
 protected:
+    explicit NearlyFullBus(std::string_view limits = "") : limits_(limits) {}
+
     RawClient on_bus(OtherProgram& program) {
         auto [near, far] = program.connect();
         bus_.accept(std::move(near));
@@ -71,12 +74,14 @@ protected:
 
     std::array<OtherProgram, 8> programs_;
     OtherProgram newcomer_;
-    TestBroker bus_{
-        "<limit name='max_message_size'>400000</limit>"
-        "<limit name='max_names_per_connection'>1000</limit>"
-        "<limit name='max_replies_per_connection'>5000</limit>"
-        "<limit name='max_connections_per_user'>1000</limit>",
-        tests::kAllowAll, fmt::format("<limit name='max_bus_bytes'>{}</limit>", kCapacity)};
+    std::string limits_;
+    TestBroker bus_{limits_ +
+                        "<limit name='max_message_size'>400000</limit>"
+                        "<limit name='max_names_per_connection'>1000</limit>"
+                        "<limit name='max_replies_per_connection'>5000</limit>"
+                        "<limit name='max_connections_per_user'>1000</limit>",
+                    tests::kAllowAll,
+                    fmt::format("<limit name='max_bus_bytes'>{}</limit>", kCapacity)};
     RawClient owner_ = RawClient::on(bus_);
     std::vector<RawClient> hoarders_;
 };
@@ -184,6 +189,32 @@ TEST_F(NearlyFullBus, EndsWhoKeepsAProgramWaitingThoughMostOfWhatThatHasIsForRep
     bus_.advance(std::chrono::seconds(30));
     EXPECT_EQ(bus_.state().peers.find(stalled.name()), nullptr);
     EXPECT_FALSE(throttle.held_since(sender));
+}
+
+struct NearlyFullBusWithShortQueues : NearlyFullBus {
+    NearlyFullBusWithShortQueues()
+        : NearlyFullBus("<limit name='max_outgoing_bytes'>400000</limit>") {}
+};
+
+/// It has no room there, and neither has its program any.
+TEST_F(NearlyFullBusWithShortQueues, LetsTheLoopSleepThoughWhoHasHungUpWaits) {
+    RawClient deaf = RawClient::on(bus_), leaver = on_bus(newcomer_);
+    fill();
+    let_go(12);
+    ASSERT_GT(held(), kCapacity / 2);
+    const PeerId id = bus_.state().peers.find(leaver.name())->id();
+    for (int i = 0; i < 100 && !bus_.broker().throttle().held_since(id); ++i) {
+        leaver.call_peer(deaf.name(), std::string(20'000, 'x'), bus::kFlagNoReplyExpected);
+        bus_.settle();
+    }
+    ASSERT_TRUE(bus_.broker().throttle().held_since(id));
+    for (int i = 0; i < 3; ++i)
+        leaver.call_peer(deaf.name(), std::string(20'000, 'x'), bus::kFlagNoReplyExpected);
+    leaver.close();
+    EXPECT_LT(bus_.settle(), 1000);
+    bus_.advance(std::chrono::seconds(30));
+    bus_.advance(std::chrono::seconds(2));
+    EXPECT_EQ(bus_.state().peers.find(leaver.name()), nullptr);
 }
 
 TEST_F(NearlyFullBus, HoldsNoMoreThanItMayHoweverManyHangUpWithFullSockets) {

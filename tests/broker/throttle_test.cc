@@ -377,6 +377,23 @@ TEST_F(Flood, WhoseReceiverIsStuckIsHelpedHoweverManyWaitForSlowOnes) {
         EXPECT_NE(small.state().peers.find(each.name()), nullptr);
 }
 
+TEST_F(Flood, WhoWaitsForOneThatBecomesAMonitorGoesOn) {
+    TestBroker small("<limit name='max_outgoing_bytes'>100000</limit>");
+    auto sender = RawClient::on(small), receiver = RawClient::on(small);
+    const Throttle& throttle = small.broker().throttle();
+    for (int i = 0; i < 100 && throttle.size() == 0; ++i) {
+        sender.call_peer(receiver.name(), std::string(20'000, 'x'), bus::kFlagNoReplyExpected);
+        small.settle();
+    }
+    ASSERT_EQ(throttle.size(), 1U);
+    receiver.call("BecomeMonitor", "asu", "", "org.freedesktop.DBus.Monitoring");
+    ASSERT_EQ(small.state().peers.find(receiver.name()), nullptr);
+    EXPECT_EQ(throttle.size(), 0U);
+    sender.take_all();  // of what has waited: there is no such name any more
+    sender.call("GetId");
+    EXPECT_EQ(sender.next_reply().text().size(), 32U);
+}
+
 TEST_F(Flood, TheBusMayEndWhileSendersAreAtTheirLimits) {
     auto small = std::make_unique<TestBroker>("<limit name='max_incoming_bytes'>100000</limit>");
     auto first = RawClient::on(*small), second = RawClient::on(*small);
