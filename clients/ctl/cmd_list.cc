@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <sdbus-c++/Error.h>
+#include <nlohmann/json.hpp>
 
 #include "bus/names.h"
 #include "bus/protocol.h"

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "clients/ctl/command.h"
 #include "clients/ctl/policy_answer.h"

@@ -5,10 +5,12 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "clients/ctl/complaint.h"
 #include "clients/ctl/policy_command.h"
 #include "clients/ctl/policy_files.h"
+#include "clients/ctl/value_json.h"
 #include "clients/ctl/value_text.h"
 #include "policy/check.h"
 #include "policy/config_files.h"

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "clients/ctl/arguments.h"
 #include "clients/ctl/command.h"
 #include "clients/ctl/properties.h"
+#include "clients/ctl/value_json.h"
 #include "clients/ctl/value_parser.h"
 #include "clients/ctl/value_text.h"
 

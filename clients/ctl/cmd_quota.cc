@@ -6,6 +6,7 @@
 #include <thread>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "clients/ctl/command.h"
 #include "clients/ctl/quota_report.h"

@@ -4,6 +4,7 @@
 #include <string>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "bus/names.h"
 #include "clients/ctl/arguments.h"
@@ -11,6 +12,7 @@
 #include "clients/ctl/complaint.h"
 #include "clients/ctl/introspect_object.h"
 #include "clients/ctl/object_tree.h"
+#include "clients/ctl/value_json.h"
 
 namespace buzon::clients {
 namespace {

@@ -2,6 +2,7 @@
 #include "clients/ctl/interface_listing.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 

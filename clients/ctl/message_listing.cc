@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "clients/ctl/message_values.h"
 #include "clients/ctl/value_text.h"

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "clients/ctl/bus_connection.h"
+#include "clients/ctl/json_mode.h"
 #include "clients/ctl/policy_options.h"
-#include "clients/ctl/value_json.h"
 
 namespace buzon::clients {
 

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "bus/protocol.h"
 #include "clients/ctl/value_text.h"

@@ -3,6 +3,8 @@
 
 #include <string_view>
 
+#include <CLI/CLI.hpp>
+
 namespace buzon::clients {
 namespace {
 

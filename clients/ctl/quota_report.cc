@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include "clients/ctl/table.h"
 #include "clients/ctl/value_text.h"

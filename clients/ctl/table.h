@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "clients/ctl/value_json.h"
 
 namespace buzon::clients {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clients/ctl/value_json.h"
+#include <nlohmann/json.hpp>
 
 #include "clients/ctl/value_text.h"
 

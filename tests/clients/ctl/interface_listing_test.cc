@@ -2,6 +2,7 @@
 #include "clients/ctl/interface_listing.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace buzon::clients {
 namespace {

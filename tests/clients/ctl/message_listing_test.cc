@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "clients/ctl/value_parser.h"
 #include "tests/clients/ctl/sealed_message.h"
