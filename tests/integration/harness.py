@@ -22,6 +22,10 @@ from waiting import DEADLINE, read_lines
 DAEMON = shutil.which(os.environ.get("BUZON_TEST_DAEMON") or "dbus-daemon")
 WRAPPER = shlex.split(os.environ.get("BUZON_TEST_WRAPPER", ""))
 
+needs_all_descriptors = unittest.skipIf(WRAPPER, "the wrapper has descriptors of its own")
+needs_program_names = unittest.skipIf(
+    WRAPPER, "valgrind has no pidfds, and without one nobody is asked for the name of a program")
+
 # True where the daemon under test is the reference implementation itself.
 IS_REFERENCE = os.path.basename(os.path.realpath(DAEMON or "")) == "dbus-daemon"
 

@@ -124,7 +124,7 @@ class LauncherTestCase(harness.BusTestCase):
         self.assertEqual(raised.exception.name, "AccessDenied")
 
 
-@unittest.skipIf(harness.WRAPPER, "the wrapper has descriptors of its own")
+@harness.needs_all_descriptors
 class Processes(LauncherTestCase):
     def test_launcher_and_spare_are_children_with_a_name_of_their_own(self):
         daemon, _ = self.start()
@@ -410,7 +410,7 @@ class Reloads(LauncherTestCase):
         self.assertIn('unknown group "no-such-group-here"', daemon.log())
 
 
-@unittest.skipIf(harness.WRAPPER, "the wrapper has descriptors of its own")
+@harness.needs_all_descriptors
 class Background(ProcessTestCase):
     def test_forked_bus_has_its_own_launchers_which_leave_the_terminal_alone(self):
         process = self.start("--config-file=" + self.config, "--fork", "--print-pid")

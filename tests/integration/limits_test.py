@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Limits of the configuration: how each is enforced, and that the others' work goes on."""
 
+import contextlib
 import os
 import resource
 import select
 import threading
 
 import harness
-from rawclient import BusError
+from rawclient import BusError, Disconnected
+from waiting import wait_until
 from wire import CALL, NO_REPLY_EXPECTED, RETURN, SIGNAL, Message
 
 ERRORS = "org.freedesktop.DBus.Error."
@@ -158,11 +160,23 @@ class Descriptors(harness.BusTestCase):
         for stranger in strangers:
             stranger.close()
         peer.sync()
-        late = self.connect(daemon)
+        late = self.connect_to_one_with_room(daemon)
         late.send(Message(path="/", member="M", destination=peer.name))
         question = peer.receive_call()
         peer.reply(question)
         self.assertEqual(late.reply_to(question.serial).type, RETURN)
+
+    def connect_to_one_with_room(self, daemon):
+        """It refuses this program more until it has seen that the strangers are gone."""
+        connected = []
+
+        def connect():
+            with contextlib.suppress(Disconnected):
+                connected.append(self.connect(daemon))
+            return connected
+
+        wait_until(connect, "room for a connection")
+        return connected[0]
 
 
 if __name__ == "__main__":

@@ -78,6 +78,7 @@ class Text(MetricsTestCase):
         (version,) = [labels for name, labels in samples if name == "buzon_build_info"]
         self.assertEqual(version[0][0], "version")
 
+    @harness.needs_all_descriptors
     def test_has_the_usual_figures_of_a_process(self):
         samples = self.scrape()
         self.assertGreater(value_of(samples, "process_resident_memory_bytes"), 1 << 20)
@@ -171,14 +172,19 @@ class Figures(MetricsTestCase):
         labels, value = self.programs("buzon_program_held_match_rules")[pid]
         self.assertEqual((labels["uid"], value), (str(os.getuid()), 1))
         self.assertEqual(self.programs("buzon_program_held_connections")[pid][1], 3)
+        for client in clients:
+            client.close()
+        wait_until(lambda: not self.programs("buzon_program_held_bytes"), "the end of the program")
+
+    @harness.needs_program_names
+    def test_name_programs(self):
+        self.connect().add_match("type='signal'")
+        pid = str(os.getpid())
         # The name is asked for by the first who looks.
         with open("/proc/self/comm", encoding="utf-8") as file:
             own_name = file.read().removesuffix("\n")
         wait_until(lambda: self.programs("buzon_program_held_bytes")[pid][0]["comm"] == own_name,
                    "the name of this program")
-        for client in clients:
-            client.close()
-        wait_until(lambda: not self.programs("buzon_program_held_bytes"), "the end of the program")
 
     def test_are_of_ten_programs_at_most(self):
         children = [self.enterContext(self.another_program()) for _ in range(15)]
@@ -229,6 +235,7 @@ class Trouble(MetricsTestCase):
             for thread in threads:
                 thread.join()
 
+    @harness.needs_all_descriptors
     def test_a_bus_without_descriptors_answers(self):
         taken = len(os.listdir(f"/proc/{self.daemon.pid}/fd"))
         _, most = resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE)

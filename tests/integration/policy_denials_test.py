@@ -177,6 +177,7 @@ class ProgramNames(DenialCase):
         link.send(INTERFACE.encode())
         self.assertEqual(link.recv(64), b"done")
 
+    @harness.needs_program_names
     def test_both_sides_are_named(self):
         self.server()
         pid, link, _ = self.other_program('odd "name)')
@@ -201,7 +202,7 @@ class ProgramNames(DenialCase):
         self.expect_in_log("comm=?")
         self.assertNotIn("short-lived", self.bus.log())
 
-    @unittest.skipIf(harness.WRAPPER, "no daemon under valgrind answers within 250 ms")
+    @harness.needs_program_names
     def test_names_are_known_before_they_are_needed(self):
         self.server()
         _, link, _ = self.other_program("early")
@@ -217,6 +218,7 @@ class ProgramNames(DenialCase):
         self.ask(link)
         self.expect_in_log('comm="early"')
 
+    @harness.needs_program_names
     def test_lines_stay_in_their_order(self):
         self.server()
         programs = [self.other_program(f"client-{n}") for n in range(8)]

@@ -178,7 +178,12 @@ class Ctl(QuotaTestCase):
         (queue,) = [line for line in lines if line.startswith(f"{receiver.name} ")]
         self.assertIn(f"{sender.name} ", queue)
         self.assertIn("Throttled=", lines[-1])
-        (process,) = [line.split() for line in lines if line.startswith("    process ")
+
+    @harness.needs_program_names
+    def test_the_tree_names_programs(self):
+        self.flood()
+        (process,) = [line.split() for line in self.ctl("--full").splitlines()
+                      if line.startswith("    process ")
                       and line.split()[1] == str(os.getpid())]
         self.assertRegex(process[2], "python")
 
