@@ -48,7 +48,7 @@ struct Limits {
     Milliseconds stuck_timeout{20'000};
     /// Between two parts of a message; for all of it, with a second more for each 16 KiB.
     Milliseconds message_timeout{60'000};
-    /// Of all messages that the bus holds; 0: eight of the longest, in 256 MiB to 1 GiB.
+    /// Of all messages that the bus holds; 0: eight of the longest, in 256 MiB to 896 MiB.
     std::uint64_t max_bus_bytes = 0;
     /// New ones of one program, once it has used up what it may have at once; 0: any number.
     std::uint32_t max_connections_per_second = 1'000;

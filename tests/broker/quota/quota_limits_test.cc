@@ -8,6 +8,7 @@
 #include <random>
 #include <vector>
 
+#include "broker/quota/shares.h"
 #include "bus/protocol.h"
 
 namespace buzon::broker {
@@ -191,13 +192,26 @@ TEST(QuotaLimits, KeepWhatTheyPromiseOfPlacesInAnyHistory) {
     }
 }
 
-TEST(QuotaLimits, TheBusIsAsLargeAsEightMessagesOrAsIsSaid) {
+TEST(QuotaLimits, TheBusIsAsLargeAsEightMessagesWithinBoundsOrAsIsSaid) {
     EXPECT_EQ(quota_limits({}, {}, 1024).pool(Resource::Bytes).capacity, 8U * 33'554'432U);
     EXPECT_EQ(quota_limits(session_limits(), {}, 1024).pool(Resource::Bytes).capacity,
-              8U * bus::kMaxMessageBytes);
+              896U * 1'048'576U);
     policy::Limits own;
     own.max_bus_bytes = 1'000'000;
     EXPECT_EQ(quota_limits(own, {}, 1024).pool(Resource::Bytes).capacity, 1'000'000U);
+}
+
+TEST(QuotaLimits, OneProgramMakesASessionBusGrowByLessThanAQuarterOfAGibibyte) {
+    constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
+    constexpr std::uint64_t kBesideMessages = 35 * kMebibyte;
+    constexpr std::uint64_t kConnections = 250;
+    const auto bytes = quota_limits(session_limits(), {}, 1024).pool(Resource::Bytes);
+    const SharePool pool(bytes);
+    const Step alone = kTopStep - kWideTiers.cost_among(1) - kWideTiers.cost_among(1);
+    EXPECT_LE(pool.scale().top_of(alone) + kConnections * bytes.pocket,
+              256 * kMebibyte - kBesideMessages);
+    EXPECT_GE(pool.scale().top_of(alone - kNarrowTiers.cost_among(1)), bus::kMaxMessageBytes)
+        << "the longest message fits into the share of a lone connection";
 }
 
 TEST(QuotaLimits, SurviveTheSmallestOfEverything) {
